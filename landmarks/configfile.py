@@ -1,0 +1,120 @@
+"""YAML file + `section.key=value` words -> Config. The only user of OmegaConf."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from landmarks.config import SECTIONS, Config, SettingError
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Settings of a recipe.
+
+    Args:
+        path: YAML file with the sections of `Config`.
+        overrides: words `section.key=value`, which win over the file.
+    Raises: SettingError on an unreadable file, an unknown setting, a wrong type or an impossible value.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SettingError(f"{path}: no such configuration file; the recipes lie in configs/")
+    try:
+        tree = OmegaConf.load(path)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+        raise SettingError(f"{path}: not readable as YAML ({_first_line(error)})") from error
+    return config_from_dict(_merge(tree, overrides or [], str(path)))
+
+
+def override_config(config: Config, overrides: list[str]) -> Config:
+    """The same settings with `section.key=value` words applied. Raises: SettingError."""
+    return config_from_dict(_merge(OmegaConf.create(config_to_dict(config)), overrides, "the command line"))
+
+
+def config_from_dict(sections: dict) -> Config:
+    """Plain nested dict -> checked Config. Raises: SettingError."""
+    built = {}
+    for name, values in sections.items():
+        if name not in SECTIONS:
+            raise SettingError(f"{name}: unknown section{_suggest(name, SECTIONS)}")
+        if not isinstance(values or {}, dict):
+            raise SettingError(f"{name}: found {values!r}; write settings below it, one a line")
+        built[name] = _section(name, SECTIONS[name], values or {})
+    if "data" not in built:
+        built["data"] = SECTIONS["data"]()
+    return Config(**built)
+
+
+def config_to_dict(config: Config) -> dict:
+    """Checked Config -> plain nested dict of numbers, strings, lists and dicts."""
+    plain = dataclasses.asdict(config)
+    for section in plain.values():
+        section.update({key: list(value) for key, value in section.items() if isinstance(value, tuple)})
+    return plain
+
+
+def save_config(config: Config, path: Path) -> None:
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config_to_dict(config))))
+
+
+def _merge(tree, overrides: list[str], where: str) -> dict:
+    for word in overrides:
+        if "=" not in word or "." not in word.split("=")[0]:
+            raise SettingError(f"{word}: not a setting; write section.key=value, e.g. train.epochs=50")
+    try:
+        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(overrides))
+        plain = OmegaConf.to_container(merged, resolve=True)
+    except (YAMLError, OmegaConfBaseException, ValueError) as error:
+        raise SettingError(f"{where}: {_first_line(error)}") from error
+    if not isinstance(plain, dict):
+        raise SettingError(f"{where}: found {type(plain).__name__}; write sections such as data: and train:")
+    return plain
+
+
+def _section(name: str, kind: type, values: dict):
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in hints:
+            raise SettingError(f"{name}.{key}: unknown setting{_suggest(str(key), hints)}")
+    return kind(**{key: _typed(f"{name}.{key}", hints[key], value) for key, value in values.items()})
+
+
+def _typed(name: str, hint, value):
+    """The value in the field's type; a whole number is a float, a list is a tuple, nothing else is bent."""
+    origin = typing.get_origin(hint)
+    if origin is types.UnionType:
+        if any(isinstance(value, kind) for kind in typing.get_args(hint)):
+            return value
+    elif origin is tuple and isinstance(value, (list, tuple)):
+        kinds = typing.get_args(hint)
+        return tuple(_typed(name, kinds[0], item) for item in value)
+    elif origin is dict and isinstance(value, dict):
+        return {str(key): _typed(f"{name}.{key}", typing.get_args(hint)[1], item) for key, item in value.items()}
+    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif hint in (int, bool, str) and type(value) is hint:
+        return value
+    raise SettingError(f"{name}: found {value!r}; write {_spoken(hint)}")
+
+
+def _spoken(hint) -> str:
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+    if hint in names:
+        return names[hint]
+    if typing.get_origin(hint) is tuple:
+        return "a list, e.g. [768,768]" if typing.get_args(hint)[0] is int else "a list, e.g. [S,N]"
+    return "a table of name: number" if typing.get_origin(hint) is dict else "true, false or a path"
+
+
+def _suggest(word: str, known) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else f"; known are {', '.join(known)}"
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[:2]).strip()

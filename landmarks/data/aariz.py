@@ -1,0 +1,127 @@
+"""The Aariz data set in its official layout (Khalid et al., Sci Data 12, 1336, 2025); data/README.md shows the layout."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, match_names
+from landmarks.schema import AARIZ29
+
+SPLITS = ("train", "valid", "test")
+CSV_NAME = "cephalogram_machine_mappings.csv"
+_READERS = {"senior": "Senior Orthodontists", "junior": "Junior Orthodontists"}
+_CSV_COLUMNS = ("cephalogram_id", "machine", "pixel_size")
+
+
+def read_aariz(root: Path, *, split: str, truth: str) -> RecordSet:
+    """One split ('train', 'valid', 'test') or 'all'.
+
+    Raises: DataError naming the file that is missing, broken or contradicts another one.
+    """
+    if split not in (*SPLITS, "all"):
+        raise DataError(f"{root}: Aariz has no split '{split}'; choose train, valid, test or all")
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; set data.root to the unpacked Aariz folder")
+    machines = read_machines(root / CSV_NAME)
+    records = []
+    for name in SPLITS if split == "all" else (split,):
+        records += _read_split(split_folder(root, name), name, truth, machines)
+    return RecordSet(landmarks=AARIZ29, records=tuple(records))
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """The zip spells its split folders in lower case, the authors' loader capitalised."""
+    for spelling in (split, split.capitalize()):
+        if (root / spelling).is_dir():
+            return root / spelling
+    raise DataError(f"{root / split}: no such folder; the Aariz layout has train, valid and test below data.root")
+
+
+def read_machines(path: Path) -> dict[str, tuple[str, float, str]]:
+    """The CSV: image id -> (device, pixel size in mm, split). Raises: DataError naming the row."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; the Aariz CSV gives each image's device and pixel size")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in _CSV_COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(f"{path}: no column '{missing[0]}'; needed are {', '.join(_CSV_COLUMNS)}")
+        machines = {}
+        for row in reader:
+            try:
+                size = float(row["pixel_size"])
+            except (TypeError, ValueError):
+                size = math.nan
+            if not 0 < size < math.inf:
+                raise DataError(
+                    f"{path}: image {row['cephalogram_id']} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1"
+                )
+            machines[row["cephalogram_id"].strip()] = ((row["machine"] or "").strip(), size, (row.get("mode") or "").lower())
+    return machines
+
+
+def reader_folders(folder: Path) -> dict[str, Path]:
+    return {reader: folder / "Annotations" / "Cephalometric Landmarks" / name for reader, name in _READERS.items()}
+
+
+def _read_split(folder: Path, split: str, truth: str, machines: dict) -> list[Record]:
+    images = find_images(folder / "Cephalograms")
+    files = {
+        reader: {path.stem: path for path in sorted(place.glob("*.json"))}
+        for reader, place in reader_folders(folder).items()
+        if place.is_dir()
+    }
+    if not files:
+        raise DataError(f"{folder / 'Annotations' / 'Cephalometric Landmarks'}: no reader's folder; see data/README.md")
+    for reader in files:
+        match_names(images, files[reader], f"{reader} reader's annotation")
+    records = []
+    for name, image_path in images.items():
+        if name not in machines:
+            raise DataError(f"{image_path}: not listed in {CSV_NAME}; add its row with device and pixel size")
+        device, size, _ = machines[name]
+        readers = {reader: read_points(files[reader][name]) for reader in files}
+        records.append(
+            Record(
+                image_id=name,
+                image_path=image_path,
+                points_px=ground_truth(readers, truth, str(image_path)),
+                pixel_size=(size, size),
+                device=device,
+                split=split,
+                readers=readers,
+                cvm_stage=_read_cvm(folder / "Annotations" / "CVM Stages" / f"{name}.json"),
+            )
+        )
+    return records
+
+
+def read_points(path: Path) -> np.ndarray:
+    """One reader's file -> float64 [29, 2] source px, joined by symbol; NaN where a landmark is missing or (-1, -1)."""
+    points = np.full((len(AARIZ29), 2), np.nan)
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
+        for entry in entries:
+            if entry["symbol"] not in AARIZ29.symbols:
+                continue
+            value = entry["value"] or {"x": -1, "y": -1}
+            point = (float(value["x"]), float(value["y"]))
+            if point != (-1.0, -1.0):
+                points[AARIZ29.index(entry["symbol"])] = point
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}: broken JSON (line {error.lineno}: {error.msg}); restore the file") from error
+    except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not an Aariz annotation ({type(error).__name__}: {error}); restore the file") from error
+    return points
+
+
+def _read_cvm(path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    try:
+        return int(json.loads(path.read_text(encoding="utf-8"))["cvm_stage"]["value"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: broken CVM file ({type(error).__name__}: {error}); restore or remove it") from error

@@ -1,0 +1,227 @@
+"""From settings to batches: read the records of a split, warp and augment in workers, hand over uint8 and points."""
+
+import contextlib
+import csv
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from landmarks.config import AugmentConfig, DataConfig
+from landmarks.data.aariz import read_aariz
+from landmarks.data.augment import Appearance, random_map
+from landmarks.data.cache import ImageStore, open_store
+from landmarks.data.isbi import read_isbi
+from landmarks.data.records import DataError, Record, RecordSet
+from landmarks.data.synthetic import GENERATOR_VERSION, write_synthetic_dataset
+from landmarks.data.table import read_table
+from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
+from landmarks.images import ImageError, warp
+
+
+class Sample(NamedTuple):
+    """One image as the device gets it; a batch has the same fields with a leading B."""
+
+    image: torch.Tensor
+    """uint8 [1, H, W]."""
+    points_in: torch.Tensor
+    """float32 [K, 2], input px; 0 where invisible."""
+    visible: torch.Tensor
+    """bool [K]: annotated and inside the input."""
+    to_source: torch.Tensor
+    """float64 [2, 3], map input px -> source px."""
+    index: int
+    """Position in the record set."""
+    error: str
+    """Why the image could not be read; empty where it could."""
+
+
+def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
+    """The records of one split, less the excluded ones, with the landmarks that `data.landmarks` names.
+
+    Raises: DataError naming what is missing or wrong.
+    """
+    root = synthetic_root(data) if data.format == "synthetic" else Path(data.root)
+    if data.format in ("aariz", "synthetic"):
+        found = read_aariz(root, split=split, truth=data.ground_truth)
+    elif data.format == "isbi2015":
+        found = read_isbi(root, split=split, truth=data.ground_truth, val_fraction=data.val_fraction, seed=seed)
+    else:
+        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed)
+    excluded = read_exclusions(Path(data.exclude)) if data.exclude else {}
+    records = tuple(record for record in found.records if record.image_id not in excluded)
+    if not records:
+        raise DataError(f"{root}: no images in split '{split}'")
+    found = RecordSet(landmarks=found.landmarks, records=records)
+    if not data.landmarks:
+        return found
+    try:
+        symbols = tuple(symbol for name in data.landmarks for symbol in found.landmarks.members(name))
+        return found.select(symbols)
+    except ValueError as error:
+        raise DataError(f"data.landmarks: {error}") from error
+
+
+def synthetic_root(data: DataConfig) -> Path:
+    """Folder of the synthetic set, which is made on first use."""
+    root = Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
+    if not root.exists():
+        print(f"making the synthetic data set in {root}", file=sys.stderr)
+        write_synthetic_dataset(root, num=data.synthetic_num, seed=data.synthetic_seed, workers=os.cpu_count() or 1)
+    return root
+
+
+def read_exclusions(path: Path) -> dict[str, str]:
+    """CSV `image,reason` -> reason by image id. Raises: DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(line for line in file if not line.startswith("#"))
+        if "image" not in (reader.fieldnames or ()):
+            raise DataError(f"{path}: no column 'image'; the header is image,reason")
+        return {row["image"]: row.get("reason") or "" for row in reader}
+
+
+def fingerprint(records: RecordSet) -> str:
+    """Hash of the images' names and points: two runs with the same one saw the same labels."""
+    digest = hashlib.sha256(",".join(records.landmarks.symbols).encode())
+    for record in records.records:
+        digest.update(f"{record.image_id}|{record.pixel_size}".encode())
+        digest.update(np.nan_to_num(record.points_px, nan=-1).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def point_outside(record: Record, source_size: tuple[int, int], symbols: tuple[str, ...]) -> str:
+    """A line about the first landmark outside its image; empty where all lie inside."""
+    outside = record.visible & ~inside(record.points_px, source_size)
+    if not outside.any():
+        return ""
+    x, y = record.points_px[int(outside.argmax())]
+    return (
+        f"{record.image_path}: landmark {symbols[int(outside.argmax())]} at ({x:g}, {y:g}) lies outside the image "
+        f"({source_size[1]} x {source_size[0]} px); mend the point or list the image in data.exclude"
+    )
+
+
+def check_points_inside(records: RecordSet, store: ImageStore) -> None:
+    """Raises: DataError naming the first landmark that lies outside its image."""
+    for i, record in enumerate(records.records):
+        with contextlib.suppress(ImageError):
+            if line := point_outside(record, store.image(i)[1], records.landmarks.symbols):
+                raise DataError(line)
+
+
+class CephalogramDataset(Dataset):
+    """Samples by (epoch, index): the pair seeds the augmentation, so the number of workers changes nothing."""
+
+    def __init__(
+        self, records: RecordSet, store: ImageStore, input_size: tuple[int, int], *, augment: AugmentConfig | None, seed: int
+    ) -> None:
+        self._records, self._store, self._input_size = records.records, store, input_size
+        self._augment, self._seed = augment, seed
+        self._appearance = Appearance(augment) if augment else None
+        self._symbols = records.landmarks.symbols
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, key: tuple[int, int]) -> Sample:
+        epoch, index = key
+        record = self._records[index]
+        try:
+            image, source_size = self._store.image(index)
+        except ImageError as error:
+            return self._unreadable(index, str(error))
+        if line := point_outside(record, source_size, self._symbols):
+            return self._unreadable(index, line)
+        to_input = letterbox_map(source_size, self._input_size)
+        rng = np.random.default_rng([self._seed, epoch, index])
+        if self._augment:
+            to_input = compose(random_map(self._augment, self._input_size, rng), to_input)
+        shrunk_to_source = invert(resize_map(source_size, image.shape))
+        pixels = warp(image, compose(to_input, shrunk_to_source), self._input_size)
+        if self._appearance:
+            pixels = self._appearance(pixels, int(rng.integers(1 << 31)))
+        points_in = apply_map(to_input, record.points_px)
+        visible = inside(points_in, self._input_size)
+        return Sample(
+            image=torch.from_numpy(pixels[None]),
+            points_in=torch.from_numpy(np.where(visible[:, None], points_in, 0).astype(np.float32)),
+            visible=torch.from_numpy(visible),
+            to_source=torch.from_numpy(invert(to_input)),
+            index=index,
+            error="",
+        )
+
+    def _unreadable(self, index: int, error: str) -> Sample:
+        return Sample(
+            image=torch.zeros(1, *self._input_size, dtype=torch.uint8),
+            points_in=torch.zeros(len(self._symbols), 2),
+            visible=torch.zeros(len(self._symbols), dtype=torch.bool),
+            to_source=torch.eye(2, 3, dtype=torch.float64),
+            index=index,
+            error=error,
+        )
+
+
+class BatchPlan:
+    """Which (epoch, index) pairs make which batch: a new order every epoch by (seed, epoch), or the given order.
+
+    `start` batches are left out at the front, so that a resumed epoch goes on where it stopped.
+    """
+
+    def __init__(self, num: int, batch_size: int, *, seed: int, shuffle: bool) -> None:
+        self.num, self.batch_size, self.seed, self.shuffle = num, batch_size, seed, shuffle
+        self.epoch, self.start = 0, 0
+
+    def __len__(self) -> int:
+        return -(-self.num // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = np.arange(self.num)
+        if self.shuffle:
+            order = np.random.default_rng([self.seed, self.epoch, 0xDA7A]).permutation(self.num)
+        for first in range(self.start * self.batch_size, self.num, self.batch_size):
+            yield [(self.epoch, int(i)) for i in order[first : first + self.batch_size]]
+
+
+def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
+    """Batches of `Sample`; workers stay alive between epochs."""
+    workers = data.workers if data.workers >= 0 else max(1, min(8, (os.cpu_count() or 2) - 1))
+    context = "fork" if workers and sys.platform == "linux" else None
+    return DataLoader(
+        dataset,
+        batch_sampler=plan,
+        num_workers=workers,
+        prefetch_factor=data.prefetch if workers else None,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker if workers else None,
+        multiprocessing_context=multiprocessing.get_context(context) if context else None,
+    )
+
+
+def open_dataset(
+    data: DataConfig, split: str, *, augment: AugmentConfig | None, seed: int, say: Callable[[str], None]
+) -> tuple[RecordSet, CephalogramDataset]:
+    """Records and samples of one split, every file checked. Raises: DataError."""
+    records = read_split(data, split, seed=seed)
+    store = open_store(records.records, data, say=say)
+    if data.cache != "none":
+        check_points_inside(records, store)
+    return records, CephalogramDataset(records, store, data.image_size, augment=augment, seed=seed)
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(0)  # the workers themselves are the parallelism
+    # Ctrl-C reaches the whole process group; the training process alone decides what happens
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

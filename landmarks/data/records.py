@@ -1,0 +1,123 @@
+"""What one labelled cephalogram is, whatever format it came from."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.images import IMAGE_SUFFIXES
+from landmarks.schema import LandmarkSet
+
+
+class DataError(ValueError):
+    """A data set that cannot be used; the message names the file, what is wrong and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One cephalogram. Points are float64 [K, 2] source px in the landmark set's order, NaN where not annotated."""
+
+    image_id: str
+    image_path: Path
+    points_px: np.ndarray
+    """The ground truth."""
+    pixel_size: tuple[float, float] | None
+    """(sx, sy) in mm, or None where unknown."""
+    device: str
+    split: str
+    readers: dict[str, np.ndarray] = field(default_factory=dict)
+    """Each reader's own points."""
+    cvm_stage: int | None = None
+    """Cervical vertebral maturation, 1 to 6."""
+
+    @property
+    def visible(self) -> np.ndarray:
+        """bool [K]: which landmarks are annotated."""
+        return np.isfinite(self.points_px).all(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordSet:
+    """The cephalograms of one split, with the landmarks that they name."""
+
+    landmarks: LandmarkSet
+    records: tuple[Record, ...]
+
+    def select(self, symbols: tuple[str, ...]) -> "RecordSet":
+        """The same images with these landmarks alone, in this order."""
+        if symbols == self.landmarks.symbols:
+            return self
+        order = [self.landmarks.index(symbol) for symbol in symbols]
+        landmarks = LandmarkSet(
+            name=self.landmarks.name,
+            symbols=symbols,
+            titles=tuple(self.landmarks.title(symbol) for symbol in symbols),
+            groups=self.landmarks.groups,
+        )
+        return RecordSet(landmarks=landmarks, records=tuple(_pick(record, order) for record in self.records))
+
+
+def _pick(record: Record, order: list[int]) -> Record:
+    return Record(
+        image_id=record.image_id,
+        image_path=record.image_path,
+        points_px=record.points_px[order],
+        pixel_size=record.pixel_size,
+        device=record.device,
+        split=record.split,
+        readers={name: points[order] for name, points in record.readers.items()},
+        cvm_stage=record.cvm_stage,
+    )
+
+
+def ground_truth(readers: dict[str, np.ndarray], which: str, where: str) -> np.ndarray:
+    """The truth [K, 2] out of the readers' points: mean, senior, junior, or official = ceil of the mean.
+
+    A landmark that one reader left out takes the other's point.
+    Raises: DataError where the reader that is asked for has no file.
+    """
+    if which in ("senior", "junior"):
+        if which not in readers:
+            raise DataError(f"{where}: no points of the {which} reader; set data.ground_truth=mean")
+        return readers[which]
+    stack = np.stack(list(readers.values()))
+    counted = np.isfinite(stack).sum(axis=0)
+    mean = np.where(counted > 0, np.nansum(stack, axis=0) / np.maximum(counted, 1), np.nan)
+    return np.ceil(mean) if which == "official" else mean
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """Image files of a folder by name without suffix. Raises: DataError on a missing folder or a doubled name."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; see data/README.md for the layout")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            if path.stem in found:
+                raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
+            found[path.stem] = path
+    if not found:
+        raise DataError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)})")
+    return found
+
+
+def match_names(images: dict[str, Path], annotated: dict[str, Path], what: str) -> None:
+    """Raises: DataError naming the first image without annotation, or the reverse."""
+    for name in sorted(images.keys() - annotated.keys()):
+        others = len(images.keys() - annotated.keys()) - 1
+        raise DataError(f"{images[name]}: image without {what}{_and_more(others)}; add the file or remove the image")
+    for name in sorted(annotated.keys() - images.keys()):
+        others = len(annotated.keys() - images.keys()) - 1
+        raise DataError(f"{annotated[name]}: {what} without image{_and_more(others)}; add the image or remove the file")
+
+
+def held_out(num: int, fraction: float, seed: int) -> np.ndarray:
+    """bool [num]: which images a validation part of this fraction takes, drawn by seed; at least one."""
+    order = np.random.default_rng([seed, 0x5E1]).permutation(num)
+    chosen = np.zeros(num, dtype=bool)
+    chosen[order[: max(1, round(num * fraction))]] = True
+    return chosen
+
+
+def _and_more(count: int) -> str:
+    return f" (and {count} more)" if count else ""

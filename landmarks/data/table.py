@@ -1,0 +1,100 @@
+"""A user's own data: a folder with images/ and landmarks.csv; data/README.md shows an example."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.data.records import DataError, Record, RecordSet, held_out
+from landmarks.images import IMAGE_SUFFIXES
+from landmarks.schema import GROUPS, LandmarkSet
+
+_EXTRA = ("image", "pixel_size", "device", "split")
+
+
+def read_table(root: Path, *, split: str, val_fraction: float, seed: int) -> RecordSet:
+    """One split of the table's `split` column, or 'all'.
+
+    Without that column every row is in 'all'; train and valid are then cut from it by `val_fraction` and seed.
+    Raises: DataError naming the row and column.
+    """
+    path = root / "landmarks.csv"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; a table data set is a folder with images/ and landmarks.csv")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        landmarks = _landmarks(path, list(reader.fieldnames or ()))
+        records = [_record(root, path, reader.line_num, row, landmarks) for row in reader]
+    if not records:
+        raise DataError(f"{path}: no rows")
+    _same_images(root, path, records)
+    if split != "all":
+        records = _cut(path, records, split, val_fraction, seed)
+    return RecordSet(landmarks=landmarks, records=tuple(records))
+
+
+def _landmarks(path: Path, columns: list[str]) -> LandmarkSet:
+    if "image" not in columns:
+        raise DataError(f"{path}: no column 'image'; the header is image,<symbol>_x,<symbol>_y,...")
+    symbols = [column[:-2] for column in columns if column.endswith("_x")]
+    for column in columns:
+        if column not in _EXTRA and (column[-2:] not in ("_x", "_y") or column[:-2] not in symbols):
+            raise DataError(f"{path}: column '{column}' has no partner; each landmark has <symbol>_x and <symbol>_y")
+    for symbol in symbols:
+        if f"{symbol}_y" not in columns:
+            raise DataError(f"{path}: no column '{symbol}_y' beside '{symbol}_x'")
+    if not symbols:
+        raise DataError(f"{path}: no landmark columns; write <symbol>_x and <symbol>_y")
+    return LandmarkSet(name="table", symbols=tuple(symbols), groups=GROUPS)
+
+
+def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet) -> Record:
+    where = f"{path}, line {line}"
+    image_path = root / "images" / (row["image"] or "")
+    if not image_path.is_file():
+        raise DataError(f"{where}: no image {image_path}; add the image or remove the row")
+    points = [[_number(row[f"{s}_{axis}"], where, f"{s}_{axis}") for axis in "xy"] for s in landmarks.symbols]
+    size = _number(row.get("pixel_size"), where, "pixel_size")
+    if size <= 0:
+        raise DataError(f"{where}: pixel_size is {size:g}; write millimetres above 0, or leave it empty")
+    return Record(
+        image_id=Path(row["image"]).stem,
+        image_path=image_path,
+        points_px=np.array(points),
+        pixel_size=None if math.isnan(size) else (size, size),
+        device=row.get("device") or "unknown",
+        split=row.get("split") or "all",
+    )
+
+
+def _number(word: str | None, where: str, column: str) -> float:
+    """A cell; empty means not annotated or unknown."""
+    if word is None or not word.strip():
+        return math.nan
+    try:
+        return float(word)
+    except ValueError as error:
+        raise DataError(f"{where}: column {column} holds '{word}'; write a number or leave it empty") from error
+
+
+def _same_images(root: Path, path: Path, records: list[Record]) -> None:
+    listed = [record.image_id for record in records]
+    for image_id in listed:
+        if listed.count(image_id) > 1:
+            raise DataError(f"{path}: image '{image_id}' stands in two rows; keep one")
+    for image in sorted((root / "images").iterdir()):
+        if image.suffix.lower() in IMAGE_SUFFIXES and image.stem not in listed:
+            raise DataError(f"{image}: image without a row in landmarks.csv; add the row or remove the image")
+
+
+def _cut(path: Path, records: list[Record], split: str, val_fraction: float, seed: int) -> list[Record]:
+    splits = {record.split for record in records}
+    if split in splits:
+        return [record for record in records if record.split == split]
+    if splits == {"all"} and split in ("train", "valid"):
+        if split == "valid" and not val_fraction:
+            raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0")
+        chosen = held_out(len(records), val_fraction, seed) if val_fraction else np.zeros(len(records), dtype=bool)
+        return [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
+    raise DataError(f"{path}: no rows of split '{split}'; there are {', '.join(sorted(splits))}")

@@ -1,0 +1,85 @@
+"""What a run tells: metrics.jsonl, TensorBoard, and lines on stderr."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+
+def say(line: str) -> None:
+    """One line to the person at the terminal; standard output is left to results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    return f"{int(seconds) // 3600}:{int(seconds) // 60 % 60:02d}:{int(seconds) % 60:02d}"
+
+
+class Journal:
+    """The same numbers to metrics.jsonl and TensorBoard. `step` counts optimizer steps."""
+
+    def __init__(self, output: Path, *, resumed_step: int | None = None) -> None:
+        self._path = output / "metrics.jsonl"
+        if resumed_step is not None:
+            self._forget_after(resumed_step)
+        self._file = self._path.open("a")
+        purge = None if resumed_step is None else resumed_step + 1
+        self._board = SummaryWriter(output / "tensorboard", purge_step=purge, flush_secs=30)
+
+    def _forget_after(self, step: int) -> None:
+        """A resumed run repeats the steps behind its checkpoint, so their lines are dropped."""
+        if not self._path.is_file():
+            return
+        kept = []
+        for line in self._path.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (json.JSONDecodeError, KeyError):
+                continue  # the last line of a run that was killed while writing it
+        part = self._path.with_suffix(".part")
+        part.write_text("".join(kept))
+        os.replace(part, self._path)
+
+    def scalars(
+        self, kind: str, step: int, values: dict[str, float | None], *, epoch: int, times: dict[str, float] | None = None
+    ) -> None:
+        """One line in metrics.jsonl, one point a value in TensorBoard under `kind/`.
+
+        `times` holds what differs from machine to machine; a repeated run gives the same line but for it.
+        """
+        known = {key: value for key, value in values.items() if value is not None}
+        line = {"kind": kind, "epoch": epoch, "step": step, **known}
+        self._file.write(json.dumps(line | ({"times": times} if times else {})) + "\n")
+        self._file.flush()
+        for key, value in known.items():
+            self._board.add_scalar(f"{kind}/{key}", value, step)
+        for key, value in (times or {}).items():
+            self._board.add_scalar(f"times/{key}", value, step)
+
+    def landmarks(self, step: int, mre: dict[str, float | None]) -> None:
+        for symbol, value in mre.items():
+            if value is not None:
+                self._board.add_scalar(f"landmark_mre/{symbol.replace('`', '_soft')}", value, step)
+
+    def picture(self, name: str, step: int, picture: np.ndarray) -> None:
+        """RGB array [H, W, 3]."""
+        self._board.add_image(name, picture, step, dataformats="HWC")
+
+    def text(self, name: str, words: str) -> None:
+        self._board.add_text(name, f"```\n{words}\n```", 0)
+
+    def flush(self) -> None:
+        """Before a checkpoint: what it continues from must be on the disk first."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._board.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._file.close()
+        self._board.close()

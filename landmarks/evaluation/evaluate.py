@@ -1,0 +1,100 @@
+"""Predictions of a split against its truth: errors in source px and mm, figures, tables and files."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.data.loading import Sample
+from landmarks.data.records import RecordSet
+from landmarks.inference.predictor import Predictor
+from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors, summarise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Points found in N images beside the truth; errors [N, K] are NaN where a landmark is not annotated."""
+
+    records: RecordSet
+    found_px: np.ndarray
+    peaks: np.ndarray
+    error_px: np.ndarray
+    error_mm: np.ndarray
+
+    def figures(self, groups: dict[str, tuple[str, ...]] | None = None) -> dict:
+        """All figures: overall, per landmark, per device, and of each named group of symbols."""
+        symbols = self.records.landmarks.symbols
+        devices = np.array([record.device for record in self.records.records])
+        figures = {"num_images": len(self.records.records), **summarise(self.error_px, self.error_mm)}
+        figures["landmarks"] = {s: summarise(self.error_px[:, k], self.error_mm[:, k]) for k, s in enumerate(symbols)}
+        figures["devices"] = {}
+        for device in sorted(set(devices.tolist())):
+            rows = devices == device
+            counted = {"num_images": int(rows.sum())}
+            figures["devices"][device] = counted | summarise(self.error_px[rows], self.error_mm[rows])
+        figures["groups"] = {}
+        for name, members in (groups or {}).items():
+            columns = [k for k, symbol in enumerate(symbols) if symbol in members]
+            if columns:
+                figures["groups"][name] = summarise(self.error_px[:, columns], self.error_mm[:, columns])
+        return figures
+
+
+def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]):
+    """Points [num, K, 2] in source px and peaks [num, K] of all samples; NaN for images that no batch holds.
+
+    `fail` is called with one line for each image that could not be read.
+    """
+    found = np.full((num, len(predictor.landmarks), 2), np.nan)
+    peaks = np.full(found.shape[:2], np.nan)
+    for batch in batches:
+        for line in filter(None, batch.error):
+            fail(line)
+        read = np.array([not line for line in batch.error])
+        points, heights = predictor.predict_batch(batch.image, batch.to_source)
+        found[batch.index.numpy()[read]] = points[read]
+        peaks[batch.index.numpy()[read]] = heights[read]
+    return found, peaks
+
+
+def evaluate_points(records: RecordSet, found_px: np.ndarray, peaks: np.ndarray) -> Evaluation:
+    """Errors of points [N, K, 2] that follow the records' images and landmarks."""
+    true_px = np.stack([record.points_px for record in records.records])
+    sizes = np.array([record.pixel_size or (np.nan, np.nan) for record in records.records])
+    error_px, error_mm = radial_errors(found_px, true_px, sizes)
+    return Evaluation(records=records, found_px=found_px, peaks=peaks, error_px=error_px, error_mm=error_mm)
+
+
+def figures_table(figures: dict) -> str:
+    """The figures as a text table: overall, groups, devices, landmarks."""
+    header = ["", "points", "MRE mm", "SD mm", "median", "MRE px", *(f"SDR {r:g}" for r in SDR_RADII_MM)]
+    rows = [_row("all", figures)]
+    rows += [_row(name, group) for name, group in figures["groups"].items()]
+    if len(figures["devices"]) > 1:
+        rows += [_row(name, device) for name, device in figures["devices"].items()]
+    rows += [_row(symbol, landmark) for symbol, landmark in figures["landmarks"].items()]
+    return format_table(header, rows)
+
+
+def _row(name: str, figures: dict) -> list[str]:
+    lengths = [format_figure(figures[key]) for key in ("mre_mm", "sd_mm", "median_mm", "mre_px")]
+    return [name, str(figures["num_points"]), *lengths, *(format_figure(value, 1) for value in figures["sdr"].values())]
+
+
+def write_predictions(path: Path, evaluation: Evaluation) -> None:
+    """CSV, one row a point: image,symbol,x,y,peak,x_true,y_true,error_px,error_mm; empty where unknown."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "symbol", "x", "y", "peak", "x_true", "y_true", "error_px", "error_mm"])
+        for i, record in enumerate(evaluation.records.records):
+            for k, symbol in enumerate(evaluation.records.landmarks.symbols):
+                values = [*evaluation.found_px[i, k], evaluation.peaks[i, k], *record.points_px[k]]
+                values += [evaluation.error_px[i, k], evaluation.error_mm[i, k]]
+                writer.writerow([record.image_id, symbol, *("" if np.isnan(v) else f"{v:.4f}" for v in values)])
+
+
+def write_metrics(path: Path, figures: dict) -> None:
+    path.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,0 +1,59 @@
+"""Image files to gray arrays, shrunk by area and warped once; training and prediction share this path."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from landmarks.geometry import letterbox_scale, resize_map
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+class ImageError(ValueError):
+    """An image file that cannot be used; the message names it."""
+
+
+def read_gray(path: Path) -> np.ndarray:
+    """Image file -> uint8 [H, W].
+
+    Raises: ImageError naming the file where it is missing, empty, truncated or no image.
+    """
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
+    if image is None or _truncated(content):
+        raise ImageError(f"{path}: broken or truncated image; replace the file or list it in data.exclude")
+    return image
+
+
+def _truncated(content: np.ndarray) -> bool:
+    """OpenCV fills the missing part of a cut-off file with gray, so the end marks are looked at."""
+    head, tail = content[:4].tobytes(), content[-64:].tobytes()
+    if head[:2] == b"\xff\xd8":
+        # some devices pad the file behind the end mark, so the mark is looked for in the last part, not at its end
+        return b"\xff\xd9" not in content[-4096:].tobytes()
+    if head == b"\x89PNG":
+        return b"IEND" not in tail and b"IEND" not in content[-4096:].tobytes()
+    if head[:2] == b"BM":
+        return int.from_bytes(content[2:6].tobytes(), "little") > content.size
+    return False
+
+
+def shrink(image: np.ndarray, input_size: tuple[int, int], margin: float) -> tuple[np.ndarray, np.ndarray]:
+    """The image scaled down by area to `margin` times its letterboxed size, never up.
+
+    Returns: the image uint8 [h, w], and the map source px -> its px.
+    """
+    scale = min(1.0, letterbox_scale(image.shape, input_size) * margin)
+    size = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
+    if size == image.shape:
+        return image, resize_map(image.shape, size)
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), resize_map(image.shape, size)
+
+
+def warp(image: np.ndarray, map_23: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image [h, w] through a map into a frame of size (height, width); outside is black."""
+    return cv2.warpAffine(image, map_23, size[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

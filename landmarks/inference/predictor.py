@@ -1,0 +1,132 @@
+"""Image -> landmarks in source pixels; validation, evaluation and a user's program share this path."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from landmarks.config import DataConfig, HeatmapConfig
+from landmarks.geometry import compose, heatmap_to_input, invert, letterbox_map
+from landmarks.heatmap import decode
+from landmarks.images import read_gray, shrink, warp
+from landmarks.models.build import load_model
+from landmarks.models.hrnet import HRNet
+from landmarks.schema import LandmarkSet
+
+
+class Prediction(NamedTuple):
+    points_px: np.ndarray
+    """float64 [K, 2], source px."""
+    peaks: np.ndarray
+    """float64 [K], height of each map's peak; near 1 where the network is sure."""
+
+
+class Predictor:
+    """A network with all that turns its maps into points.
+
+    Example:
+        predictor = Predictor.from_checkpoint("runs/1024/checkpoints/best.pt")
+        points_px, peaks = predictor(cv2.imread("head.png", cv2.IMREAD_GRAYSCALE))
+    """
+
+    def __init__(
+        self,
+        model: HRNet,
+        landmarks: LandmarkSet,
+        *,
+        input_size: tuple[int, int],
+        sigma: float,
+        margin: float,
+        device: torch.device,
+        precision: str = "fp32",
+    ) -> None:
+        self.model, self.landmarks = model, landmarks
+        self.input_size, self.sigma, self.margin = input_size, sigma, margin
+        self.device, self.precision = device, precision
+
+    @classmethod
+    def from_settings(
+        cls,
+        model: HRNet,
+        landmarks: LandmarkSet,
+        data: DataConfig,
+        heatmap: HeatmapConfig,
+        *,
+        device: torch.device,
+        precision: str,
+    ) -> "Predictor":
+        """Predicts as a model with these settings is trained."""
+        return cls(
+            model,
+            landmarks,
+            input_size=data.image_size,
+            sigma=heatmap.sigma,
+            margin=data.cache_scale,
+            device=device,
+            precision=precision,
+        )
+
+    @classmethod
+    def from_checkpoint(cls, path: str | Path, *, device: str = "auto") -> "Predictor":
+        """Raises: CheckpointError; ValueError where the device is not there."""
+        model, config, landmarks, _ = load_model(Path(path))
+        chosen = choose_device(device)
+        return cls.from_settings(
+            model.to(chosen, memory_format=torch.channels_last),
+            landmarks,
+            config.data,
+            config.heatmap,
+            device=chosen,
+            precision=usable_precision(config.train.precision, chosen),
+        )
+
+    def __call__(self, image: np.ndarray | str | Path) -> Prediction:
+        """One image: a gray uint8 array [H, W] or a file. Raises: ImageError naming a broken file."""
+        gray = image if isinstance(image, np.ndarray) else read_gray(Path(image))
+        if gray.ndim != 2 or gray.dtype != np.uint8:
+            raise ValueError(f"image: found {gray.dtype} {gray.shape}; give a gray uint8 array [height, width]")
+        to_input = letterbox_map(gray.shape, self.input_size)
+        small, to_small = shrink(gray, self.input_size, self.margin)
+        pixels = warp(small, compose(to_input, invert(to_small)), self.input_size)
+        to_source = torch.from_numpy(invert(to_input))[None]
+        points_px, peaks = self.predict_batch(torch.from_numpy(pixels)[None, None], to_source)
+        return Prediction(points_px[0], peaks[0])
+
+    @torch.no_grad()
+    def predict_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 [B, 1, H, W] on any device -> float32 maps [B, K, H/4, W/4] on the predictor's."""
+        images = images.to(self.device, non_blocking=True)
+        was_training = self.model.training
+        self.model.eval()
+        with autocast(self.device, self.precision):
+            maps = self.model(images)
+        self.model.train(was_training)
+        return maps.float()
+
+    def predict_batch(self, images: torch.Tensor, to_source: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> points [B, K, 2] source px, peaks [B, K]."""
+        decoded = decode(self.predict_maps(images), self.sigma)
+        points_in = heatmap_to_input(decoded.points_hm.cpu().double().numpy())
+        to_source = to_source.numpy()
+        points_px = np.einsum("bij,bkj->bki", to_source[:, :, :2], points_in) + to_source[:, None, :, 2]
+        return points_px, decoded.peaks.cpu().double().numpy()
+
+
+def choose_device(name: str) -> torch.device:
+    """auto takes the GPU where there is one. Raises: ValueError where cuda is asked for and absent."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("train.device: cuda, but torch sees no CUDA device; write auto or cpu")
+    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+
+
+def usable_precision(precision: str, device: torch.device) -> str:
+    """A checkpoint trained in fp16 on a GPU is evaluated in fp32 on a CPU."""
+    return "fp32" if precision == "fp16" and device.type == "cpu" else precision
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")

@@ -1,0 +1,49 @@
+"""Heads: HRNet's branches -> one map a landmark at stride 4."""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+# Maps start near 0, the value of nearly all of a target: larger first outputs waste the first hundred steps.
+_FINAL_STD = 0.001
+
+
+class V2Head(nn.Module):
+    """All branches at stride 4, joined by a 1x1 convolution, then one map a landmark (HRNetV2).
+
+    The joining convolution runs on each branch before it is upsampled and the results are added: the same function as
+    convolving the concatenated branches, as both steps are linear, without ever holding the concatenation.
+    """
+
+    def __init__(self, widths: list[int], num_landmarks: int, channels: int) -> None:
+        super().__init__()
+        self.join = nn.ModuleList(nn.Conv2d(width, channels, 1, bias=False) for width in widths)
+        self.norm = nn.BatchNorm2d(channels)
+        self.final = nn.Conv2d(channels, num_landmarks, 1)
+        for conv in self.join:
+            # fan of the concatenation, not of the branch alone
+            nn.init.normal_(conv.weight, std=(2 / sum(widths)) ** 0.5)
+        _init_final(self.final)
+
+    def forward(self, branches: list[torch.Tensor]) -> torch.Tensor:
+        total = self.join[0](branches[0])
+        for conv, x in zip(self.join[1:], branches[1:], strict=True):
+            total = total + functional.interpolate(conv(x), size=total.shape[2:], mode="bilinear", align_corners=False)
+        return self.final(functional.relu(self.norm(total), inplace=True))
+
+
+class Stride4Head(nn.Module):
+    """One 1x1 convolution on the finest branch (HRNetV1)."""
+
+    def __init__(self, width: int, num_landmarks: int) -> None:
+        super().__init__()
+        self.final = nn.Conv2d(width, num_landmarks, 1)
+        _init_final(self.final)
+
+    def forward(self, branches: list[torch.Tensor]) -> torch.Tensor:
+        return self.final(branches[0])
+
+
+def _init_final(conv: nn.Conv2d) -> None:
+    nn.init.normal_(conv.weight, std=_FINAL_STD)
+    nn.init.zeros_(conv.bias)

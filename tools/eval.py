@@ -1,0 +1,56 @@
+"""Evaluate a checkpoint: MRE and SDR, per landmark and device, with overlays.
+
+Examples:
+    python tools/eval.py --checkpoint runs/1024/checkpoints/best.pt --split test
+    python tools/eval.py --checkpoint runs/isbi/checkpoints/best.pt --data-format aariz --data-root data/Aariz
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from landmarks.configfile import override_config
+from landmarks.engine.journal import say
+from landmarks.evaluation.evaluate import figures_table
+from landmarks.evaluation.report import evaluate_split, headline, write_report
+from landmarks.inference.predictor import Predictor, choose_device, usable_precision
+from landmarks.models.build import load_model
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
+    parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
+    parser.add_argument("--data-root", help="another data set than the checkpoint's")
+    parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
+    parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
+    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the checkpoint's")
+    args = parser.parse_intermixed_args()
+    words = [f"data.root={args.data_root}"] if args.data_root else []
+    words += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
+    try:
+        loaded = load_model(args.checkpoint)
+        config = override_config(loaded.config, [*words, *args.settings])
+        device = choose_device(config.train.device)
+        predictor = Predictor.from_settings(
+            loaded.model.to(device, memory_format=torch.channels_last),
+            loaded.landmarks,
+            config.data,
+            config.heatmap,
+            device=device,
+            precision=usable_precision(config.train.precision, device),
+        )
+        evaluation, figures = evaluate_split(predictor, config, args.split, say=say)
+        output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}"
+        write_report(output, evaluation, figures | {"checkpoint": str(args.checkpoint)})
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(figures_table(figures), headline(figures), f"report: {output}", sep="\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,45 @@
+"""Train a landmark model.
+
+Example:
+    python tools/train.py --config configs/1024_rtx3070ti.yaml data.root=data/Aariz train.epochs=100
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from landmarks.configfile import load_config
+from landmarks.engine.setup import prepare_run
+from landmarks.engine.stopping import Stopped, TrainingError
+from landmarks.engine.trainer import fit
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
+    parser.add_argument("--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
+    parser.add_argument("--resume", nargs="?", type=Path, const=True, metavar="FILE",
+                        help="go on with the run in the output folder, or with this checkpoint")  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="resume although settings or data have changed")
+    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
+    args = parser.parse_intermixed_args()
+    output = args.output or Path("runs") / Path(args.config).stem
+    try:
+        config = load_config(args.config, args.settings)
+        run = prepare_run(config, output, resume=output if args.resume is True else args.resume, force=args.force)
+        summary = fit(run)
+    except Stopped as stopped:
+        print(f"stopped by {stopped}; go on with: --resume", file=sys.stderr)
+        return 128 + stopped.number
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{output / 'checkpoints' / 'best.pt'}: best validation MRE {summary['best_mre']} at epoch {summary['best_epoch']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
