@@ -141,7 +141,10 @@ def _fill(paths: list[Path], data: DataConfig, write: Callable[[np.ndarray], Non
 
     index: dict = {"version": CACHE_VERSION, "shapes": [], "source_sizes": [], "errors": {}}
     # decoded images that wait for their turn are whole images, so only a few are under way at once
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, tqdm(total=len(paths), desc="decode", unit="img", leave=False) as bar:
+    with (
+        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+        tqdm(total=len(paths), desc="decode", unit="img", leave=False, mininterval=1) as bar,
+    ):
         for start in range(0, len(paths), 64):
             for image, source_size, error in pool.map(load, paths[start : start + 64]):
                 if error:

@@ -1,5 +1,7 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
+import contextlib
+import ctypes
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,12 +145,25 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
 
 def set_up_torch(config: Config, device: torch.device) -> None:
     cv2.setNumThreads(0)
+    if device.type == "cpu":
+        _keep_freed_memory()
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = not config.train.deterministic
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+
+
+def _keep_freed_memory() -> None:
+    """glibc gives each freed activation back to the system and fetches it again, page by page, in the next step.
+
+    Keeping it makes a CPU step 1.7 times faster (docs/results.md); other C libraries do not need or know this.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
 def make_optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:

@@ -95,7 +95,8 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
             seen += result.num_images
             rate = seen / (time.monotonic() - started)
             bar.set_postfix_str(
-                f"loss {result.loss_sum / max(result.weight_sum, 1e-12):.3g}, {rate:.1f} img/s, run {_time_left(run, rate)}"
+                f"loss {result.loss_sum / max(result.weight_sum, 1e-12):.3g}, {rate:.1f} img/s, run {_time_left(run, rate)}",
+                refresh=False,
             )
             bar.update()
             yield result
