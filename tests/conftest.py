@@ -1,0 +1,41 @@
+"""Small data sets that several tests share."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from landmarks.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
+from landmarks.data.synthetic import write_synthetic_dataset
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads():
+    torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def synthetic_root(tmp_path_factory) -> Path:
+    """21 small synthetic cephalograms: 15 train, 3 valid, 3 test."""
+    return write_synthetic_dataset(tmp_path_factory.mktemp("synthetic") / "set", num=21, seed=3, height=256)
+
+
+@pytest.fixture
+def tiny_config(synthetic_root) -> Config:
+    """A run of seconds: 64 px input, the smallest HRNet."""
+    return Config(
+        data=DataConfig(format="synthetic", root=str(synthetic_root), image_size=(64, 64), workers=0),
+        augment=AugmentConfig(rotate=5, noise=0, blur=0),
+        model=ModelConfig(backbone="hrnet_w18_small", head_channels=32),
+        train=TrainConfig(epochs=2, batch_size=4, accumulate=2, lr=2e-3, warmup_epochs=0, ema_epochs=0.5, log_images=1),
+    )
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real cephalograms beside the checkout, where there are any."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("no real cephalograms beside the checkout")
+    return REAL_DATA

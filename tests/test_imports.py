@@ -1,0 +1,36 @@
+"""Imports go one way, so that a reader never meets a room before its foundations."""
+
+import ast
+from pathlib import Path
+
+import landmarks
+
+ORDER = {"schema": 0, "geometry": 0, "config": 0, "configfile": 0, "checkpointfile": 0, "images": 0, "heatmap": 1, "losses": 1,
+         "metrics": 1, "measurements": 1, "statistics": 1, "models": 1, "data": 2, "inference": 2, "evaluation": 3, "draw": 3,
+         "engine": 4, "benchmark": 5}  # fmt: skip
+PACKAGE = Path(landmarks.__file__).parent
+
+
+def imported_rooms(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("landmarks"):
+            parts = node.module.split(".")
+            names |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+    return names & ORDER.keys()
+
+
+def test_imports_go_one_way():
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for other in imported_rooms(path):
+            assert ORDER[other] <= ORDER[room], f"{path.name} ({room}) imports {other}"
+            assert {room, other} != {"data", "inference"}, f"{path.name} ({room}) imports {other}"
+
+
+def test_files_stay_small():
+    for folder in (PACKAGE, PACKAGE.parent / "tools", PACKAGE.parent / "tests"):
+        for path in folder.rglob("*.py"):
+            assert len(path.read_text().splitlines()) <= 300, path
