@@ -191,7 +191,7 @@ class TrainConfig:
     """Linear rise of the learning rate, epochs."""
     final_lr: float = 0.01
     """Learning rate at the end of the cosine, as a fraction of the peak."""
-    clip_norm: float = 10.0
+    clip_norm: float = 1.0
     """Largest norm of a step's gradient; 0 turns clipping off."""
     ema_epochs: float = 5.0
     """Time constant of the averaged weights (EMA), epochs; 0 turns them off."""

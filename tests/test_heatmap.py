@@ -9,8 +9,11 @@ from landmarks.heatmap import decode, encode
 
 @settings(deadline=None)
 @given(
-    st.integers(17, 70), st.integers(17, 70), st.floats(1.0, 4.0), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=3)
-)  # fmt: skip
+    st.integers(17, 70),
+    st.integers(17, 70),
+    st.floats(1.0, 4.0),
+    st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=3),
+)
 def test_decode_inverts_encode(height, width, sigma, places):
     extent = torch.tensor([width, height])
     corners = torch.tensor([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]])

@@ -68,7 +68,9 @@ def test_weights_scale_a_landmarks_part_exactly(example):
     one[:, 2] = 1
     base = heatmap_loss_sum(maps, points, one, SIGMA, LossConfig())
     for weight in (2, 10):
-        torch.testing.assert_close(heatmap_loss_sum(maps, points, weight * one, SIGMA, LossConfig()), weight * base, rtol=1e-7, atol=0)
+        torch.testing.assert_close(
+            heatmap_loss_sum(maps, points, weight * one, SIGMA, LossConfig()), weight * base, rtol=1e-7, atol=0
+        )
 
 
 def test_continuous_at_theta_and_finite_everywhere():

@@ -66,6 +66,11 @@ class Run:
     def windows_per_epoch(self) -> int:
         return -(-len(self.plan) // self.config.train.accumulate)
 
+    def close(self) -> None:
+        """Ends the journal and frees the run folder."""
+        self.journal.close()
+        self.lock.close()
+
 
 def prepare_run(config: Config, output: Path, *, resume: Path | None, force: bool = False) -> Run:
     """Builds a run, from its start or from a checkpoint.

@@ -64,7 +64,7 @@ def fit(run: Run) -> dict:
         progress.finished = True
         summary = _summary(run)
         save(run, "latest.pt")
-    run.journal.close()
+    run.close()
     return summary
 
 
@@ -141,13 +141,15 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
 
 
 def batch_loss(run: Run, batch: Sample) -> torch.Tensor:
-    """Weighted loss sum of one micro-batch; target maps are made on the device from unrounded points."""
+    """Weighted sum of the maps' mean losses over one micro-batch; target maps are made on the device from unrounded points."""
     images = batch.image.to(run.device, non_blocking=True)
     points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
     weights_BK = batch.visible.to(run.device, non_blocking=True) * run.weights
     with autocast(run.device, run.config.train.precision):
         maps = run.net(images)
-    return heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
+    total = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
+    # as sums over pixels, gradients of FP16 activations would overflow at any usable loss scale
+    return total / maps[0, 0].numel()
 
 
 def _count(run: Run, result: WindowResult) -> None:

@@ -1,10 +1,9 @@
 """The network: timm's own function, any size, every parameter trained, recompute without side effects."""
 
+import pytest
 import timm
 import torch
 from torch import nn
-
-import pytest
 
 from landmarks.config import ModelConfig
 from landmarks.models.build import build_model
@@ -76,9 +75,11 @@ def test_pretrained_from_a_local_file(tmp_path):
     settings = ModelConfig(backbone="hrnet_w18_small", pretrained=str(path))
     net = build_model(settings, 4)
     torch.testing.assert_close(net.backbone.conv1.weight, classifier.conv1.weight.sum(1, keepdim=True))
-    torch.testing.assert_close(net.backbone.stage4[0].branches[3][0].conv1.weight, classifier.stage4[0].branches[3][0].conv1.weight)
+    torch.testing.assert_close(
+        net.backbone.stage4[0].branches[3][0].conv1.weight, classifier.stage4[0].branches[3][0].conv1.weight
+    )
     torch.save({"conv1.weight": classifier.conv1.weight}, path)
-    with pytest.raises(ValueError, match="backbone tensor bn1.weight is missing"):
+    with pytest.raises(ValueError, match=r"backbone tensor bn1\.weight is missing"):
         build_model(settings, 4)
     with pytest.raises(ValueError, match="no such file"):
         build_model(ModelConfig(backbone="hrnet_w18_small", pretrained=str(tmp_path / "none.pth")), 4)
