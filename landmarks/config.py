@@ -1,5 +1,6 @@
 """The settings: one frozen dataclass a section, checked when built. Functions take the section they use."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ DEVICES = ("auto", "cpu", "cuda")
 LOSSES = ("adaptive_wing", "mse")
 HEADS = ("v2", "stride4")
 RECOMPUTE_LEVELS = ("none", "stem", "stride4", "stride8", "all")
+SIZE_PATTERN = r"(\d+(?:\.\d+)?)\s*([GM])i?B"
 
 
 class SettingError(ValueError):
@@ -191,6 +193,8 @@ class TrainConfig:
     """Linear rise of the learning rate, epochs."""
     final_lr: float = 0.01
     """Learning rate at the end of the cosine, as a fraction of the peak."""
+    batch_norm: str = "local"
+    """Statistics of BatchNorm: local (each process's images), sync (all processes', CUDA), frozen (as loaded)."""
     clip_norm: float = 1.0
     """Largest norm of a step's gradient; 0 turns clipping off."""
     ema_epochs: float = 5.0
@@ -221,13 +225,22 @@ class TrainConfig:
     """torch.compile of the network, where the platform has a compiler."""
     recompute: str = "none"
     """Activations that are computed again in the backward pass to save memory: none, stem, stride4, stride8, all."""
+    memory_limit: str = ""
+    """Cap of a CUDA process, e.g. 8GB: what does not fit fails and recovers instead of spilling; empty: no cap of ours."""
     log_images: int = 4
     """Validation images drawn into TensorBoard."""
 
     def __post_init__(self) -> None:
         _one_of("train.precision", self.precision, PRECISIONS)
         _one_of("train.device", self.device, DEVICES)
+        _one_of("train.batch_norm", self.batch_norm, ("local", "sync", "frozen"))
         _one_of("train.recompute", self.recompute, RECOMPUTE_LEVELS)
+        _need(
+            self.memory_limit == "" or re.fullmatch(SIZE_PATTERN, self.memory_limit, re.IGNORECASE) is not None,
+            "train.memory_limit",
+            self.memory_limit,
+            "a size, e.g. 8GB or 7600MB",
+        )
         for name in ("epochs", "batch_size", "accumulate", "validate_every", "save_every", "keep"):
             _need(getattr(self, name) >= 1, f"train.{name}", getattr(self, name), "1 or more")
         for name in ("val_batch_size", "save_every_steps", "keep_every", "patience", "min_delta", "seed", "log_images",

@@ -12,8 +12,9 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads():
-    torch.set_num_threads(2)
+def _one_thread():
+    # the tests' networks are tiny: two threads would mostly wait for each other
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

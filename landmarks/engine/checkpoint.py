@@ -31,6 +31,10 @@ class Progress:
     best: float | None = None
     """Lowest validation MRE, mm (px where no pixel size is known); lower is better."""
     best_epoch: int = 0
+    micro_batch: int = 0
+    """Images of a forward pass after the run ran out of memory; 0: whole batches."""
+    recompute: str = ""
+    """Recompute level after the run ran out of memory; empty: train.recompute."""
     reference: float | None = None
     """Early stopping: the MRE that the next one must undercut by min_delta, and validations since."""
     stale: int = 0

@@ -23,8 +23,13 @@ class Ema:
     def update(self, model: nn.Module) -> None:
         self.num_updates += 1
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
-        own, new = self.model.state_dict(), model.state_dict()
-        floats = [key for key in own if own[key].is_floating_point()]
-        torch._foreach_lerp_([own[key] for key in floats], [new[key] for key in floats], 1 - decay)
-        for key in own.keys() - set(floats):
-            own[key].copy_(new[key])
+        pairs = list(zip(_tensors(self.model), _tensors(model), strict=True))
+        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        copied = [pair for pair in pairs if not pair[0].is_floating_point()]
+        torch._foreach_lerp_(*zip(*averaged, strict=True), 1 - decay)
+        if copied:
+            torch._foreach_copy_(*zip(*copied, strict=True))
+
+
+def _tensors(model: nn.Module) -> list[torch.Tensor]:
+    return [*model.parameters(), *model.buffers()]

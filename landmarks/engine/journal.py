@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
+from landmarks.distributed import place
+
 
 def say(line: str) -> None:
-    """One line to the person at the terminal; standard output is left to results."""
-    print(line, file=sys.stderr, flush=True)
+    """One line to the person at the terminal, of rank 0 alone; standard output is left to results."""
+    if place().rank == 0:
+        print(line, file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:
@@ -22,7 +25,11 @@ def clock(seconds: float) -> str:
 class Journal:
     """The same numbers to metrics.jsonl and TensorBoard. `step` counts optimizer steps."""
 
-    def __init__(self, output: Path, *, resumed_step: int | None = None) -> None:
+    def __init__(self, output: Path | None, *, resumed_step: int | None = None) -> None:
+        """Without an output folder (every rank but 0) nothing is written."""
+        self._silent = output is None
+        if self._silent:
+            return
         self._path = output / "metrics.jsonl"
         if resumed_step is not None:
             self._forget_after(resumed_step)
@@ -52,6 +59,8 @@ class Journal:
 
         `times` holds what differs from machine to machine; a repeated run gives the same line but for it.
         """
+        if self._silent:
+            return
         known = {key: value for key, value in values.items() if value is not None}
         line = {"kind": kind, "epoch": epoch, "step": step, **known}
         self._file.write(json.dumps(line | ({"times": times} if times else {})) + "\n")
@@ -63,23 +72,28 @@ class Journal:
 
     def landmarks(self, step: int, mre: dict[str, float | None]) -> None:
         for symbol, value in mre.items():
-            if value is not None:
+            if value is not None and not self._silent:
                 self._board.add_scalar(f"landmark_mre/{symbol.replace('`', '_soft')}", value, step)
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
         """RGB array [H, W, 3]."""
-        self._board.add_image(name, picture, step, dataformats="HWC")
+        if not self._silent:
+            self._board.add_image(name, picture, step, dataformats="HWC")
 
     def text(self, name: str, words: str) -> None:
         self._board.add_text(name, f"```\n{words}\n```", 0)
 
     def flush(self) -> None:
         """Before a checkpoint: what it continues from must be on the disk first."""
+        if self._silent:
+            return
         self._file.flush()
         os.fsync(self._file.fileno())
         self._board.flush()
 
     def close(self) -> None:
+        if self._silent:
+            return
         self.flush()
         self._file.close()
         self._board.close()

@@ -27,8 +27,10 @@ def lock_folder(output: Path):
         else:
             import fcntl
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # lockf, not flock: the loader's forked workers must not inherit the lock and outlive the run with it
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        file.close()
         raise ValueError(f"{output}: another run is writing here; wait for it or choose another --output") from error
     return file
 

@@ -1,12 +1,8 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
-import contextlib
-import ctypes
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -15,21 +11,25 @@ from torch.utils.data import DataLoader
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
+from landmarks.distributed import Place, from_rank_0, join
 from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators
 from landmarks.engine.ema import Ema
 from landmarks.engine.journal import Journal, say
+from landmarks.engine.memory import WindowState, higher_level
+from landmarks.engine.network import call_network, make_optimizer, prepare_norms, set_up_torch
 from landmarks.engine.runfolder import describe_run, lock_folder, versions
 from landmarks.inference.predictor import Predictor, choose_device
 from landmarks.losses import landmark_weights
 from landmarks.models.build import build_model, init_from_checkpoint, landmarks_to_dict
 from landmarks.models.hrnet import HRNet
+from landmarks.schema import LandmarkSet
 
 # Settings that change where and how fast a run works, not what it computes: a resumed run may change them.
 _FREE_SETTINGS = {"data": {"root", "workers", "prefetch", "cache", "cache_dir", "on_error"},
                   "train": {"device", "save_every", "save_every_steps", "keep", "keep_every", "log_images",
-                            "val_batch_size", "compile", "recompute"}}  # fmt: skip
+                            "val_batch_size", "compile", "recompute", "memory_limit"}}  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
@@ -53,12 +53,16 @@ class Run:
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     weights: torch.Tensor
-    """Weight of each landmark's loss, [K]."""
+    """Weight of each landmark's loss, [K], on the CPU: the sum of a window's weights must not wait for the device."""
+    window_state: WindowState
     progress: Progress
     folder: CheckpointFolder
-    journal: Journal | None
-    lock: object
-    """The open lock file; closing it frees the folder."""
+    journal: Journal
+    place: Place
+    lock: object | None = None
+    """The open lock file of rank 0; closing it frees the folder."""
+    signals: list[int] = field(default_factory=list)
+    """Signals that asked this process to stop."""
     pictured: list[int] = field(default_factory=list)
     """Validation images that are drawn every time."""
 
@@ -69,7 +73,8 @@ class Run:
     def close(self) -> None:
         """Ends the journal and frees the run folder."""
         self.journal.close()
-        self.lock.close()
+        if self.lock:
+            self.lock.close()
 
 
 def prepare_run(config: Config, output: Path, *, resume: Path | None, force: bool = False) -> Run:
@@ -81,31 +86,58 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     Raises: ValueError (with its subclasses SettingError, DataError, CheckpointError, ImageError) before anything is
         written.
     """
-    device = choose_device(config.train.device)
+    here = join(choose_device(config.train.device).type)
+    device = choose_device(config.train.device, here.local_rank)
     if device.type == "cpu" and config.train.precision == "fp16":
         raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
     set_up_torch(config, device)
-    saved, source = _saved_state(output, resume)
-    (records, dataset), (val_records, val_dataset) = _open_datasets(config)
-    weights = landmark_weights(config.loss, records.landmarks).to(device)
-    torch.manual_seed(config.train.seed)
-    model = build_model(config.model, len(records.landmarks), recompute=config.train.recompute)
-    opening = []
+    saved, source = from_rank_0(_saved_state(output, resume) if here.rank == 0 else None)
+    data, seed = config.data, config.train.seed
+    train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
+    valid_set = open_dataset(data, data.val_split, augment=None, seed=seed, say=lambda line: None)
+    opening = _check_same_run(config, saved, train_set[0], valid_set[0], source, force) if saved else []
+    model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
+    run = _assemble(config, output, here, device, model, train_set, valid_set)
     if saved:
-        opening += _check_same_run(config, saved, records, val_records, source, force)
-    elif config.model.init_from:
-        opening.append(init_from_checkpoint(model, records.landmarks, Path(config.model.init_from)))
-    model = model.to(device)
-    if config.train.channels_last:
-        model = model.to(memory_format=torch.channels_last)
+        restore(run, saved)
+        line = _resumed_line(run, source)
+    # only here is anything written: nothing can fail for a user's reason any more
+    if here.rank == 0:
+        run.lock = lock_folder(output)
+        describe_run(output, config, [fingerprint(run.records), fingerprint(run.val_records)])
+        run.journal = Journal(output, resumed_step=run.progress.step if resume else None)
+        if not saved:
+            run.journal.text("settings", (output / "config.yaml").read_text())
+    for words in filter(None, [*opening, line]):
+        say(words)
+    return run
 
+
+def _make_model(config: Config, landmarks: LandmarkSet, device: torch.device, *, fresh: bool) -> tuple[HRNet, str]:
+    """The network on its device, and a line about the weights that it starts from, if any."""
+    torch.manual_seed(config.train.seed)
+    model = build_model(config.model, len(landmarks), recompute=config.train.recompute)
+    weights = landmark_weights(config.loss, landmarks)
+    if not weights.all():
+        # landmarks of weight 0 need no maps in training: that saves their part of the head and of the loss
+        model.train_only(weights.nonzero()[:, 0].tolist())
+    line = ""
+    if fresh and config.model.init_from:
+        line = init_from_checkpoint(model, landmarks, Path(config.model.init_from))
+    model = prepare_norms(model, config.train.batch_norm, device).to(device)
+    return (model.to(memory_format=torch.channels_last) if config.train.channels_last else model), line
+
+
+def _assemble(config, output, here, device, model, train_set, valid_set) -> Run:
     train = config.train
-    plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True)
-    val_plan = BatchPlan(len(val_dataset), train.val_batch_size or 2 * train.batch_size, seed=0, shuffle=False)
-    windows = -(-len(plan) // train.accumulate)
-    ema = Ema(model, train.ema_epochs * windows) if train.ema_epochs else None
+    (records, dataset), (val_records, val_dataset) = train_set, valid_set
+    plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True, rank=here.rank, ranks=here.size)
+    val_size = max(here.size, train.val_batch_size or 2 * train.batch_size)
+    val_plan = BatchPlan(len(val_dataset), val_size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
+    ema = Ema(model, train.ema_epochs * -(-len(plan) // train.accumulate)) if train.ema_epochs else None
+    shown = ema.model if ema else model
     pinned = device.type == "cuda"
-    run = Run(
+    return Run(
         config=config,
         output=output,
         device=device,
@@ -115,68 +147,21 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         loader=make_loader(dataset, plan, config.data, pin_memory=pinned),
         val_loader=make_loader(val_dataset, val_plan, config.data, pin_memory=pinned),
         model=model,
-        net=_compiled(model, device) if train.compile else model,
+        net=call_network(model, device, here, train.compile),
         predictor=Predictor.from_settings(
-            ema.model if ema else model,
-            records.landmarks,
-            config.data,
-            config.heatmap,
-            device=device,
-            precision=train.precision,
+            shown, records.landmarks, config.data, config.heatmap, device=device, precision=train.precision
         ),
         ema=ema,
         optimizer=make_optimizer(model, train.lr, train.weight_decay),
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
-        weights=weights,
+        weights=landmark_weights(config.loss, records.landmarks),
+        window_state=WindowState(model),
         progress=Progress(),
         folder=CheckpointFolder(output, keep=train.keep),
-        journal=None,
-        lock=None,
+        journal=Journal(None),
+        place=here,
         pictured=np.linspace(0, len(val_dataset) - 1, min(train.log_images, len(val_dataset))).astype(int).tolist(),
     )
-    if saved:
-        restore(run, saved)
-        opening.append(_resumed_line(run, source))
-    # only here is anything written: nothing can fail for a user's reason any more
-    run.lock = lock_folder(output)
-    describe_run(output, config, [fingerprint(records), fingerprint(val_records)])
-    run.journal = Journal(output, resumed_step=run.progress.step if saved else None)
-    if not saved:
-        run.journal.text("settings", (output / "config.yaml").read_text())
-    for line in opening:
-        say(line)
-    return run
-
-
-def set_up_torch(config: Config, device: torch.device) -> None:
-    cv2.setNumThreads(0)
-    if device.type == "cpu":
-        _keep_freed_memory()
-    if config.train.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-    if device.type == "cuda":
-        torch.backends.cudnn.benchmark = not config.train.deterministic
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-
-
-def _keep_freed_memory() -> None:
-    """glibc gives each freed activation back to the system and fetches it again, page by page, in the next step.
-
-    Keeping it makes a CPU step 1.7 times faster (docs/results.md); other C libraries do not need or know this.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
-
-
-def make_optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW; norms and biases are not decayed."""
-    kernels = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, fused=True)
 
 
 def state_of(run: Run) -> dict:
@@ -203,26 +188,8 @@ def restore(run: Run, saved: dict) -> None:
     run.optimizer.load_state_dict(saved["optimizer"])
     run.scaler.load_state_dict(saved["scaler"])
     run.progress = progress_from_dict(saved["progress"])
+    run.model.recompute = higher_level(run.model.recompute, run.progress.recompute)
     restore_generators(saved["generators"])
-
-
-def _open_datasets(config: Config) -> list[tuple[RecordSet, CephalogramDataset]]:
-    data, seed = config.data, config.train.seed
-    train = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
-    valid = open_dataset(data, data.val_split, augment=None, seed=seed, say=lambda line: None)
-    return [train, valid]
-
-
-def _compiled(model: HRNet, device: torch.device) -> nn.Module:
-    """The compiled network, or the plain one with a line where this platform has no working compiler."""
-    compiled = torch.compile(model)
-    try:
-        with torch.no_grad():
-            compiled(torch.zeros(1, 1, 64, 64, dtype=torch.uint8, device=device))
-    except Exception as error:  # a missing compiler shows as one of many classes
-        say(f"train.compile: no working compiler here ({type(error).__name__}); training goes on without")
-        return model
-    return compiled
 
 
 def _saved_state(output: Path, resume: Path | None) -> tuple[dict | None, Path | None]:
@@ -230,7 +197,10 @@ def _saved_state(output: Path, resume: Path | None) -> tuple[dict | None, Path |
         if (output / "checkpoints").is_dir() and any((output / "checkpoints").iterdir()):
             raise CheckpointError(f"{output}: already holds a run; add --resume to go on with it, or choose another --output")
         return None, None
-    if resume.is_dir():
+    if resume.is_dir() or resume == output:
+        if not list(resume.glob("checkpoints/*.pt")):
+            say(f"{resume}: nothing to resume yet; starting from the beginning")
+            return None, None
         source, saved, refused = CheckpointFolder(resume, keep=1).newest_sound()
         for line in refused:
             say(f"not used: {line}")

@@ -1,7 +1,9 @@
 """The training loop. `fit` reads top to bottom as epochs, optimizer steps, and once in a while validate, save, log."""
 
+import contextlib
 import json
 import math
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -12,8 +14,11 @@ import torch
 from tqdm import tqdm
 
 from landmarks.data.loading import Sample
+from landmarks.distributed import sum_over_ranks
 from landmarks.engine.checkpoint import capture_generators, epoch_name
 from landmarks.engine.journal import clock, say
+from landmarks.engine.memory import peak_memory, split_batch, take_less
+from landmarks.engine.network import start_training_mode
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run, state_of
 from landmarks.engine.stopping import Stopped, TrainingError, collect_signals
@@ -34,6 +39,8 @@ class WindowResult:
     weight_sum: float
     grad_norm: float
     stepped: bool
+    stop: bool
+    """A signal asked some rank to stop."""
     num_images: int
     wait: float
     """Seconds spent waiting for the loader, and on the whole window."""
@@ -47,20 +54,24 @@ def fit(run: Run) -> dict:
     """
     progress, train = run.progress, run.config.train
     start = time.monotonic() - progress.seconds
-    with collect_signals() as received:
+    if progress.finished:
+        run.close()
+        return _summary(run)
+    with collect_signals() as run.signals:
         while progress.epoch < train.epochs and not progress.finished:
             for result in _epoch_windows(run):
                 progress.seconds = time.monotonic() - start
                 _count(run, result)
-                if received:
+                due = train.save_every_steps and progress.step % train.save_every_steps == 0 and result.stepped
+                # the last window is saved with its epoch: a state between the two would write the epoch's lines twice
+                if (due or result.stop) and progress.windows < run.windows_per_epoch:
                     save(run, "latest.pt")
-                    raise Stopped(received[0])
-                if train.save_every_steps and progress.step % train.save_every_steps == 0 and result.stepped:
-                    save(run, "latest.pt")
+                    _leave_if(result.stop, run)
             _end_epoch(run)
             improved = validate(run) if _due(progress.epoch, train.validate_every, train.epochs) else False
             progress.seconds = time.monotonic() - start
-            _save_epoch(run, improved)
+            _save_epoch(run, improved, result.stop)
+            _leave_if(result.stop, run)
         progress.finished = True
         summary = _summary(run)
         save(run, "latest.pt")
@@ -68,11 +79,17 @@ def fit(run: Run) -> dict:
     return summary
 
 
+def _leave_if(stop: bool, run: Run) -> None:
+    """Raises: Stopped, on every rank after the same window."""
+    if stop:
+        raise Stopped(run.signals[0] if run.signals else signal.SIGTERM)
+
+
 def _epoch_windows(run: Run) -> Iterator[WindowResult]:
     """The accumulation windows of the epoch under way, from where a resumed run stopped."""
     progress, accumulate = run.progress, run.config.train.accumulate
     run.plan.epoch, run.plan.start = progress.epoch, progress.windows * accumulate
-    run.model.train()
+    start_training_mode(run.model, run.config.train.batch_norm)
     batches = iter(run.loader)
     bar = tqdm(
         total=run.windows_per_epoch,
@@ -82,6 +99,7 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
         file=sys.stderr,
         mininterval=0.5 if sys.stderr.isatty() else 60,
         leave=False,
+        disable=run.place.rank > 0,
     )
     started, seen = time.monotonic(), 0
     with bar:
@@ -113,19 +131,17 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
     )
     for group in run.optimizer.param_groups:
         group["lr"] = train.lr * factor
-    weight_sum = sum(float((batch.visible * run.weights.cpu()).sum()) for batch in window)
-    buffers = [b for b in run.model.buffers() if b.is_floating_point()]
-    held = [b.clone() for b in buffers]
-    loss_sum = torch.zeros((), device=run.device)
-    for batch in window:
-        loss = batch_loss(run, batch)
-        loss_sum += loss.detach()
-        run.scaler.scale(loss / max(weight_sum, 1e-12)).backward()
+    weight_sum, num_images = _window_totals(run, window)
+    run.window_state.hold()
+    while (loss_sum := _accumulate(run, window, weight_sum)) is None:
+        _make_room(run)
     run.scaler.unscale_(run.optimizer)
     limit = train.clip_norm or math.inf
     norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), limit)
     # the one moment of a window in which the device is waited for
-    total, norm = torch.stack([loss_sum, norm.to(run.device)]).tolist()
+    asked = torch.tensor(float(bool(run.signals)), device=run.device)
+    total, asked = sum_over_ranks(torch.stack([loss_sum, asked])).tolist()
+    norm = norm.item()
     finite = math.isfinite(total) and math.isfinite(norm)
     if finite and weight_sum > 0:
         run.scaler.step(run.optimizer)
@@ -133,18 +149,55 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
             run.ema.update(run.model)
     elif not finite:
         # a pass that overflowed has spoilt BatchNorm's running statistics as well
-        torch._foreach_copy_(buffers, held)
+        run.window_state.restore_buffers()
     run.scaler.update()
     run.optimizer.zero_grad(set_to_none=True)
-    num_images = sum(len(batch.index) for batch in window)
-    return WindowResult(total, weight_sum, norm, finite and weight_sum > 0, num_images, 0.0, 0.0)
+    return WindowResult(total, weight_sum, norm, finite and weight_sum > 0, asked > 0, num_images, 0.0, 0.0)
+
+
+def _accumulate(run: Run, window: list[Sample], weight_sum: float) -> torch.Tensor | None:
+    """Gradients of a window; returns its loss sum on the device, or None where the memory did not suffice."""
+    loss_sum = torch.zeros((), device=run.device)
+    pieces = [piece for batch in window for piece in split_batch(batch, run.progress.micro_batch)]
+    try:
+        for number, piece in enumerate(pieces, 1):
+            # gradients travel between ranks once a window; DDP takes their mean where the window needs their sum
+            with contextlib.nullcontext() if number == len(pieces) or run.place.size == 1 else run.net.no_sync():
+                loss = batch_loss(run, piece)
+                loss_sum += loss.detach()
+                run.scaler.scale(loss * run.place.size / max(weight_sum, 1e-12)).backward()
+    except torch.OutOfMemoryError:
+        return None
+    return loss_sum
+
+
+def _make_room(run: Run) -> None:
+    """Takes the window back and goes on with less memory; here, outside the handler, no traceback keeps tensors alive."""
+    run.optimizer.zero_grad(set_to_none=True)
+    run.window_state.restore()
+    line, sizes = take_less(run.progress, run.model, batch_size=run.plan.batch_size, ranks=run.place.size)
+    say(line)
+    run.journal.text("memory", line)
+    run.journal.scalars("memory", run.progress.step, sizes, epoch=run.progress.epoch + 1)
+
+
+def _window_totals(run: Run, window: list[Sample]) -> tuple[float, int]:
+    """Sum of weights and number of images of a window, over all ranks; a rank's filler samples count for nothing."""
+    weight = sum(float((batch.visible * run.weights).sum()) for batch in window)
+    images = sum(int((batch.index >= 0).sum()) for batch in window)
+    if run.place.size == 1:
+        return weight, images
+    totals = sum_over_ranks(torch.tensor([weight, images], device=run.device)).tolist()
+    return totals[0], round(totals[1])
 
 
 def batch_loss(run: Run, batch: Sample) -> torch.Tensor:
     """Weighted sum of the maps' mean losses over one micro-batch; target maps are made on the device from unrounded points."""
     images = batch.image.to(run.device, non_blocking=True)
     points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
-    weights_BK = batch.visible.to(run.device, non_blocking=True) * run.weights
+    weights_BK = (batch.visible * run.weights).to(run.device, non_blocking=True)
+    if run.model.trained is not None:
+        points_hm, weights_BK = points_hm[:, run.model.trained], weights_BK[:, run.model.trained]
     with autocast(run.device, run.config.train.precision):
         maps = run.net(images)
     total = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
@@ -191,7 +244,7 @@ def _end_epoch(run: Run) -> None:
     progress = run.progress
     loss = progress.loss_sum / progress.weight_sum if progress.weight_sum else None
     progress.epoch += 1
-    times = {"peak_memory_mib": _peak_memory(run), "seconds": progress.seconds}
+    times = {"peak_memory_mib": peak_memory(run.device), "seconds": progress.seconds}
     values = {"loss": loss, "skipped": progress.skipped}
     run.journal.scalars("train", progress.step, values, epoch=progress.epoch, times=times)
     progress.windows, progress.loss_sum, progress.weight_sum = 0, 0.0, 0.0
@@ -199,6 +252,8 @@ def _end_epoch(run: Run) -> None:
 
 def save(run: Run, name: str) -> None:
     """Writes the run's state; the journal reaches the disk first, so that a resumed run misses no line."""
+    if run.place.rank > 0:
+        return
     run.journal.flush()
     content = state_of(run) | {"progress": asdict(run.progress), "generators": capture_generators()}
     try:
@@ -207,13 +262,13 @@ def save(run: Run, name: str) -> None:
         raise TrainingError(f"{run.folder.folder / name}: not written ({error}); the last sound checkpoint is kept") from error
 
 
-def _save_epoch(run: Run, improved: bool) -> None:
+def _save_epoch(run: Run, improved: bool, stop: bool) -> None:
     train, epoch = run.config.train, run.progress.epoch
     if improved:
         save(run, "best.pt")
     if train.keep_every and epoch % train.keep_every == 0:
         save(run, epoch_name(epoch))
-    if _due(epoch, train.save_every, train.epochs):
+    if stop or _due(epoch, train.save_every, train.epochs):
         save(run, "latest.pt")
 
 
@@ -231,23 +286,12 @@ def _summary(run: Run) -> dict:
         "skipped_steps": progress.skipped,
         "seconds": round(progress.seconds, 2),
         "images_per_second": round(progress.images / max(progress.seconds, 1e-9), 2),
-        "peak_memory_mib": round(_peak_memory(run)),
+        "peak_memory_mib": round(peak_memory(run.device)),
         "device": str(run.device),
     }
-    (run.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+    if run.place.rank == 0:
+        (run.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
     return summary
-
-
-def _peak_memory(run: Run) -> float:
-    """MiB: reserved on the GPU, else the resident set of this process."""
-    if run.device.type == "cuda":
-        return torch.cuda.max_memory_reserved(run.device) / 2**20
-    if sys.platform == "win32":
-        return 0.0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _time_left(run: Run, rate: float) -> str:

@@ -5,12 +5,14 @@ from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
 from landmarks.data.records import DataError
+from landmarks.distributed import merge_rows, share_buffers
 from landmarks.engine.journal import clock, say
 from landmarks.engine.setup import Run
 from landmarks.evaluation.evaluate import evaluate_points, predict_batches
@@ -22,9 +24,10 @@ def validate(run: Run) -> bool:
     """Validation with the averaged weights; books the figures and says whether they are the best so far."""
     progress = run.progress
     batches = tqdm(run.val_loader, desc="validate", leave=False, file=sys.stderr, disable=not sys.stderr.isatty())
-    found, peaks = predict_batches(
-        run.predictor, batches, len(run.val_records.records), fail=partial(report_unreadable, run.config.data)
-    )
+    share_buffers(run.predictor.model)
+    fail = partial(report_unreadable, run.config.data)
+    found, peaks = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
+    found, peaks = (merge_rows(torch.from_numpy(rows)).numpy() for rows in (found, peaks))
     evaluation = evaluate_points(run.val_records, found, peaks)
     landmarks = run.val_records.landmarks
     groups = {name: landmarks.members(name) for name in landmarks.groups}
@@ -65,7 +68,7 @@ def _early_stopping(run: Run, value: float | None) -> None:
 def _draw(run: Run, found_px: np.ndarray) -> None:
     """True and found points, and the heatmaps, of the same few validation images."""
     dataset = run.val_loader.dataset
-    for index in run.pictured:
+    for index in run.pictured if run.place.rank == 0 else ():
         sample = dataset[(0, index)]
         image = sample.image[0].numpy()
         record = run.val_records.records[index]

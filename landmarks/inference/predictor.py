@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from landmarks.config import DataConfig, HeatmapConfig
-from landmarks.geometry import compose, heatmap_to_input, invert, letterbox_map
-from landmarks.heatmap import decode
+from landmarks.geometry import HEATMAP_STRIDE, compose, heatmap_to_input, invert, letterbox_map
+from landmarks.heatmap import decode, decode_with_shape
 from landmarks.images import read_gray, shrink, warp
 from landmarks.models.build import load_model
 from landmarks.models.hrnet import HRNet
@@ -20,6 +20,21 @@ class Prediction(NamedTuple):
     """float64 [K, 2], source px."""
     peaks: np.ndarray
     """float64 [K], height of each map's peak; near 1 where the network is sure."""
+
+
+class BatchPrediction(NamedTuple):
+    """B images' points with what their maps say about the error."""
+
+    points_px: np.ndarray
+    """float64 [B, K, 2], source px."""
+    peaks: np.ndarray
+    """float64 [B, K], height of each map's peak."""
+    spread_px: np.ndarray
+    """float64 [B, K], source px: standard deviation along one axis of the Gaussian fitted to the peak."""
+    outside: np.ndarray
+    """float64 [B, K], 0 to 1: part of the map's mass outside the peak."""
+    target_px: np.ndarray
+    """float64 [B], source px: standard deviation of the Gaussian that the network was trained to draw."""
 
 
 class Predictor:
@@ -107,19 +122,40 @@ class Predictor:
     def predict_batch(self, images: torch.Tensor, to_source: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> points [B, K, 2] source px, peaks [B, K]."""
         decoded = decode(self.predict_maps(images), self.sigma)
-        points_in = heatmap_to_input(decoded.points_hm.cpu().double().numpy())
-        to_source = to_source.numpy()
-        points_px = np.einsum("bij,bkj->bki", to_source[:, :, :2], points_in) + to_source[:, None, :, 2]
-        return points_px, decoded.peaks.cpu().double().numpy()
+        return _to_source(decoded.points_hm, to_source), decoded.peaks.cpu().double().numpy()
+
+    def predict_with_shape(self, images: torch.Tensor, to_source: torch.Tensor) -> BatchPrediction:
+        """`predict_batch`, with the shape of each map: what an error radius is calibrated on."""
+        decoded, shape = decode_with_shape(self.predict_maps(images), self.sigma)
+        # source px per heatmap px; letterboxing keeps the aspect, so one number serves both axes
+        stretch = HEATMAP_STRIDE * np.sqrt(np.abs(np.linalg.det(to_source.numpy()[:, :, :2])))
+        variance = torch.diagonal(shape.covariance_hm, dim1=-2, dim2=-1).mean(-1).cpu().double().numpy()
+        return BatchPrediction(
+            points_px=_to_source(decoded.points_hm, to_source),
+            peaks=decoded.peaks.cpu().double().numpy(),
+            spread_px=np.sqrt(variance) * stretch[:, None],
+            outside=shape.outside.cpu().double().numpy(),
+            target_px=self.sigma * stretch,
+        )
 
 
-def choose_device(name: str) -> torch.device:
+def _to_source(points_hm: torch.Tensor, to_source: torch.Tensor) -> np.ndarray:
+    """Heatmap px [B, K, 2] and maps input px -> source px [B, 2, 3] -> source px."""
+    points_in = heatmap_to_input(points_hm.cpu().double().numpy())
+    maps = to_source.numpy()
+    return np.einsum("bij,bkj->bki", maps[:, :, :2], points_in) + maps[:, None, :, 2]
+
+
+def choose_device(name: str, index: int = 0) -> torch.device:
     """auto takes the GPU where there is one. Raises: ValueError where cuda is asked for and absent."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("train.device: cuda, but torch sees no CUDA device; write auto or cpu")
-    return torch.device(name, torch.cuda.current_device()) if name == "cuda" else torch.device(name)
+    if name != "cuda":
+        return torch.device(name)
+    torch.cuda.set_device(index)
+    return torch.device(name, index)
 
 
 def usable_precision(precision: str, device: torch.device) -> str:

@@ -1,11 +1,13 @@
 """A model from settings, with ImageNet weights where asked for, or out of a checkpoint."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 import safetensors
 import timm
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
@@ -148,3 +150,22 @@ def init_from_checkpoint(model: HRNet, landmarks: LandmarkSet, path: Path) -> st
         f"init_from {path}: loaded {len(fits)} tensors and {len(common)} landmark maps; "
         f"not loaded: {left} tensors, new landmarks: {', '.join(new) or 'none'}"
     )
+
+
+def describe_checkpoint(content: dict) -> str:
+    """What a checkpoint holds, as lines of YAML-like text."""
+    weights = sum(t.numel() * t.element_size() for t in content["model"].values())
+    lines = [f"landmarks: {', '.join(content['landmarks']['symbols'])}"]
+    lines += [f"weights: {weights / 2**20:.1f} MiB, averaged weights: {'yes' if content.get('ema') else 'no'}"]
+    for part in ("versions", "data", "progress", *content["config"]):
+        values = content["config"].get(part) or content.get(part) or {}
+        lines += [f"{part}:", *(f"  {key}: {value}" for key, value in values.items())]
+    return "\n".join(lines)
+
+
+def write_weights(path: Path, content: dict) -> None:
+    """The weights alone, averaged where there are any, as safetensors with landmarks and settings in its header."""
+    state = {key: value.contiguous() for key, value in (content.get("ema") or content["model"]).items()}
+    about = {"landmarks": json.dumps(content["landmarks"]), "config": json.dumps(content["config"])}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(state, path, metadata=about)

@@ -14,6 +14,7 @@ from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_che
 from landmarks.data.loading import Sample
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import prepare_run
+from landmarks.engine.soak import compare_runs
 from landmarks.engine.trainer import batch_loss, fit
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +56,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(tiny_config, tmp_pat
 
 
 def test_loss_falls_and_errors_shrink(tiny_config, tmp_path):
-    config = changed(tiny_config, train={"epochs": 14, "accumulate": 1, "validate_every": 7})
+    config = changed(tiny_config, train={"epochs": 12, "accumulate": 1, "validate_every": 3})
     summary = fit(prepare_run(config, tmp_path, resume=None))
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if line["kind"] == "train"]
@@ -66,25 +67,6 @@ def test_loss_falls_and_errors_shrink(tiny_config, tmp_path):
     assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"best.pt", "latest.pt", "epoch_010.pt"}
     assert (tmp_path / "config.yaml").is_file()
     assert list((tmp_path / "tensorboard").iterdir())
-
-
-def state_of_run(output: Path) -> tuple[dict, list[dict]]:
-    lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
-    for line in lines:
-        line.pop("times", None)
-    return read_checkpoint(output / "checkpoints" / "latest.pt"), lines
-
-
-def assert_same_state(one: dict, other: dict, path: str = "") -> None:
-    for key in one:
-        if key in ("seconds", "versions", "config"):
-            continue
-        if isinstance(one[key], dict):
-            assert_same_state(one[key], other[key], f"{path}/{key}")
-        elif isinstance(one[key], torch.Tensor):
-            assert torch.equal(one[key], other[key]), f"{path}/{key}"
-        else:
-            assert one[key] == other[key], f"{path}/{key}"
 
 
 def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, capfd):
@@ -105,25 +87,32 @@ def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, capfd):
     assert (resumed.progress.epoch, resumed.progress.windows) == (0, 1)
     fit(resumed)
     assert "epoch 1 of 2, step 1" in capfd.readouterr().err
-    (whole, lines), (parts, other_lines) = state_of_run(tmp_path / "whole"), state_of_run(tmp_path / "parts")
-    assert_same_state(whole, parts)
-    assert lines == other_lines
+    assert compare_runs(tmp_path / "whole", tmp_path / "parts") == []
     finished = prepare_run(stopped, tmp_path / "parts", resume=tmp_path / "parts")
     assert "already finished" in capfd.readouterr().err
     finished.close()
 
 
 def test_resuming_something_else_is_refused(tiny_config, tmp_path):
-    run = prepare_run(tiny_config, tmp_path, resume=None)
-    with pytest.raises(ValueError, match="another run is writing here"):
-        prepare_run(tiny_config, tmp_path, resume=None)
-    fit(run)
+    fit(prepare_run(tiny_config, tmp_path, resume=None))
     with pytest.raises(CheckpointError, match="already holds a run"):
         prepare_run(tiny_config, tmp_path, resume=None)
     with pytest.raises(CheckpointError, match=r"not the same run \(train.lr was 0.002, is 0.001\)"):
         prepare_run(changed(tiny_config, train={"lr": 1e-3}), tmp_path, resume=tmp_path)
     with pytest.raises(CheckpointError, match="trained on the landmarks A, ANS"):
         prepare_run(changed(tiny_config, data={"landmarks": ("S", "N")}), tmp_path, resume=tmp_path)
+
+
+def test_a_second_run_into_the_same_folder_is_refused(tiny_config, tmp_path):
+    hold = "import pathlib, sys; from landmarks.engine.runfolder import lock_folder as lock"
+    hold += "; held = lock(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout.readline() == b"held\n"
+    with pytest.raises(ValueError, match="another run is writing here"):
+        prepare_run(tiny_config, tmp_path, resume=None)
+    other.kill()  # a crash leaves no lock behind
+    other.communicate()
+    prepare_run(tiny_config, tmp_path, resume=None).close()
 
 
 def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, capfd):

@@ -1,0 +1,93 @@
+"""The network and its optimizer as the loop calls them: torch's switches, norms, compilation, DDP."""
+
+import contextlib
+import ctypes
+import os
+
+import cv2
+import torch
+from torch import nn
+
+from landmarks.config import Config
+from landmarks.distributed import Place
+from landmarks.engine.journal import say
+from landmarks.engine.memory import cap_memory
+from landmarks.models.hrnet import HRNet
+
+
+def set_up_torch(config: Config, device: torch.device) -> None:
+    cv2.setNumThreads(0)
+    if device.type == "cpu":
+        _keep_freed_memory()
+    if config.train.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = not config.train.deterministic
+        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = "tf32"
+    if line := cap_memory(config.train, device):
+        say(line)
+
+
+def _keep_freed_memory() -> None:
+    """glibc gives each freed activation back to the system and fetches it again, page by page, in the next step.
+
+    Keeping it makes a CPU step 1.7 times faster (docs/results.md); other C libraries do not need or know this.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+
+
+def prepare_norms(model: nn.Module, batch_norm: str, device: torch.device) -> nn.Module:
+    """BatchNorm over each process's own images, over all processes' (sync), or with its statistics frozen.
+
+    Raises: ValueError where sync is asked for on the CPU.
+    """
+    if batch_norm == "sync":
+        if device.type != "cuda":
+            raise ValueError("train.batch_norm: sync needs CUDA; write local or frozen")
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    return model
+
+
+def start_training_mode(model: nn.Module, batch_norm: str) -> None:
+    """Training mode; frozen norms stay in eval mode, which `train()` alone would end."""
+    model.train()
+    if batch_norm == "frozen":
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+def make_optimizer(model: HRNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW; norms and biases are not decayed."""
+    # where some landmarks alone are trained, decay would wear down the filters of the others
+    kept = [model.head.final.weight] if model.trained is not None else []
+    kernels = [p for p in model.parameters() if p.ndim > 1 and all(p is not k for k in kept)]
+    others = [p for p in model.parameters() if p.ndim <= 1] + kept
+    groups = [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=lr, fused=True)
+
+
+def call_network(model: HRNet, device: torch.device, here: Place, compiled: bool) -> nn.Module:
+    """The model as the loop calls it: compiled where asked for, under DDP where there are several processes."""
+    net = _compiled(model, device) if compiled else model
+    if here.size == 1:
+        return net
+    ids = [device] if device.type == "cuda" else None
+    # running statistics stay each rank's own while training; rank 0's are validated and saved
+    return nn.parallel.DistributedDataParallel(net, device_ids=ids, broadcast_buffers=False)
+
+
+def _compiled(model: HRNet, device: torch.device) -> nn.Module:
+    """The compiled network, or the plain one with a line where this platform has no working compiler."""
+    compiled = torch.compile(model)
+    try:
+        with torch.no_grad():
+            compiled(torch.zeros(1, 1, 64, 64, dtype=torch.uint8, device=device))
+    except Exception as error:  # a missing compiler shows as one of many classes
+        say(f"train.compile: no working compiler here ({type(error).__name__}); training goes on without")
+        return model
+    return compiled

@@ -1,0 +1,181 @@
+"""Kills a run again and again, resumes it, and holds the result against the run that was never stopped."""
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from landmarks.checkpointfile import CheckpointError, read_checkpoint, verify_checkpoint
+from landmarks.engine.checkpoint import CheckpointFolder
+
+# What a repeated run may differ in: times, and where it ran.
+_FREE = {"seconds", "versions", "config"}
+_DAMAGED_PLACES = 50
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One line of the soak's table."""
+
+    name: str
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+class Soak:
+    """A command that trains, and the folder in which its runs are made and compared."""
+
+    def __init__(self, train_command: list[str], folder: Path, *, seed: int, say: Callable[[str], None]) -> None:
+        self._command, self._folder, self._say = train_command, folder, say
+        self._random = random.Random(seed)
+        self.reference = folder / "reference"
+        self.seconds = 0.0
+
+    def make_reference(self) -> None:
+        """The uninterrupted run. Raises: ValueError with the run's own last line where it fails."""
+        started = time.monotonic()
+        process = self._start(self.reference, [])
+        errors = process.communicate()[1]
+        if process.returncode:
+            raise ValueError(f"the uninterrupted run failed: {errors.strip().splitlines()[-1]}")
+        self.seconds = time.monotonic() - started
+
+    def interrupt(self, name: str, kills: int, how: Callable[[subprocess.Popen, Path], bool]) -> Outcome:
+        """Starts, interrupts by `how` and resumes until it was interrupted `kills` times, then lets it end."""
+        outcome, output = Outcome(name), self._folder / name.replace(" ", "_")
+        shutil.rmtree(output, ignore_errors=True)
+        while True:
+            words = ["--resume", f"data.workers={self._random.choice((0, 1, 3))}"]
+            process = self._start(output, words)
+            interrupted = outcome.done < kills and how(process, output)
+            errors = process.communicate()[1]
+            self._check_latest(output, outcome)
+            if interrupted and process.returncode != 0:
+                outcome.done += 1
+                self._say(f"{name}: {outcome.done} of {kills}")
+                if process.returncode not in (-signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+                    outcome.failures.append(f"exit code {process.returncode}: {errors.strip().splitlines()[-1:]}")
+                    return outcome
+                continue
+            if process.returncode:
+                outcome.failures.append(f"exit code {process.returncode}: {errors.strip().splitlines()[-1:]}")
+                return outcome
+            if outcome.done >= kills:
+                break
+            shutil.rmtree(output)  # it ended before all kills: once more from the beginning
+        outcome.failures += compare_runs(self.reference, output)
+        return outcome
+
+    def at_a_random_moment(self, number: int) -> Callable[[subprocess.Popen, Path], bool]:
+        """Sends the signal somewhere between the start of the process and the end of what it would do."""
+
+        def interrupt(process: subprocess.Popen, output: Path) -> bool:
+            deadline = time.monotonic() + self._random.uniform(0.2, 0.9) * self.seconds
+            while time.monotonic() < deadline and process.poll() is None:
+                time.sleep(0.02)
+            if number != signal.SIGKILL and not self._is_training(process, output):
+                return False
+            process.send_signal(number)
+            return True
+
+        return interrupt
+
+    def during_a_write(self, process: subprocess.Popen, output: Path) -> bool:
+        """Kills the process while a checkpoint is being written."""
+        skipped = self._random.randrange(4)
+        part = output / "checkpoints" / ".latest.pt.part"
+        while process.poll() is None:
+            if part.exists():
+                if skipped == 0:
+                    process.kill()
+                    return True
+                skipped -= 1
+                while part.exists() and process.poll() is None:
+                    time.sleep(0.0005)
+            time.sleep(0.0005)
+        return False
+
+    def damage(self) -> Outcome:
+        """Cuts latest.pt off, or changes a byte, at random places: never believed, an earlier one is used."""
+        outcome = Outcome("damaged latest.pt")
+        folder = self._folder / "damaged"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.reference / "checkpoints", folder / "checkpoints")
+        latest = folder / "checkpoints" / "latest.pt"
+        content = latest.read_bytes()
+        for number in range(_DAMAGED_PLACES):
+            place = self._random.randrange(len(content))
+            changed = bytes([content[place] ^ (1 << self._random.randrange(8))])
+            latest.write_bytes(content[:place] if number % 2 else content[:place] + changed + content[place + 1 :])
+            path, _, refused = CheckpointFolder(folder, keep=1).newest_sound()
+            if path == latest or not any(str(latest) in line for line in refused):
+                outcome.failures.append(f"damage at byte {place} was believed")
+            outcome.done += 1
+        shutil.rmtree(folder)
+        return outcome
+
+    def _is_training(self, process: subprocess.Popen, output: Path) -> bool:
+        """Waits until the run answers signals itself: from its first step on."""
+        before = _size(output / "metrics.jsonl")
+        while process.poll() is None and _size(output / "metrics.jsonl") <= before:
+            time.sleep(0.02)
+        return process.poll() is None
+
+    def _start(self, output: Path, words: list[str]) -> subprocess.Popen:
+        command = [*self._command, "--output", str(output), *words]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def _check_latest(self, output: Path, outcome: Outcome) -> None:
+        latest = output / "checkpoints" / "latest.pt"
+        if latest.exists():
+            try:
+                verify_checkpoint(latest)
+            except CheckpointError as error:
+                outcome.failures.append(str(error))
+
+
+def compare_runs(one: Path, other: Path) -> list[str]:
+    """What differs between two finished runs, bit for bit: latest and best checkpoint, metrics.jsonl."""
+    failures = []
+    for name in ("latest.pt", "best.pt"):
+        states = [read_checkpoint(run / "checkpoints" / name) for run in (one, other)]
+        failures += [f"{name}: {path}" for path in differences(*states)]
+    lines = [metric_lines(run) for run in (one, other)]
+    if lines[0] != lines[1]:
+        failures.append(f"metrics.jsonl: {len(lines[0])} lines, {len(lines[1])} lines, not the same")
+    return failures
+
+
+def metric_lines(run: Path) -> list[dict]:
+    """Lines of metrics.jsonl without their times."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "times"} for line in lines]
+
+
+def differences(one, other, path: str = "") -> list[str]:
+    """Paths at which two checkpoints differ, times and versions aside."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = (one.keys() | other.keys()) - _FREE
+        return [d for key in sorted(keys, key=str) for d in differences(one.get(key), other.get(key), f"{path}/{key}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        return [d for i, pair in enumerate(zip(one, other, strict=True)) for d in differences(*pair, f"{path}/{i}")]
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return [] if torch.equal(one, other) else [path]
+    return [] if one == other else [path]
+
+
+def train_command(config: str, settings: list[str]) -> list[str]:
+    script = Path(__file__).parents[2] / "tools" / "train.py"
+    return [sys.executable, str(script), "--config", config, *settings]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0

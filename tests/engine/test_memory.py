@@ -1,0 +1,99 @@
+"""Out of memory in the middle of a window: taken back, halved, repeated, as if the run had always been smaller."""
+
+import json
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+
+from landmarks.config import SettingError
+from landmarks.engine import trainer
+from landmarks.engine.memory import parse_size
+from landmarks.engine.setup import Run, prepare_run
+from landmarks.engine.stopping import TrainingError
+from landmarks.engine.trainer import save, train_window
+
+
+@pytest.fixture
+def start(tiny_config, tmp_path):
+    """Makes a run of two batches of 4 a window, and its first window."""
+    runs = []
+
+    def begin(name: str, **train) -> tuple[Run, list]:
+        settings = {"accumulate": 2, "log_images": 0, **train}
+        run = prepare_run(replace(tiny_config, train=replace(tiny_config.train, **settings)), tmp_path / name, resume=None)
+        run.model.train()
+        runs.append(run)
+        return run, list(islice(iter(run.loader), 2))
+
+    yield begin
+    for run in runs:
+        if not run.lock.closed:
+            run.close()
+
+
+def fail_at(monkeypatch, *calls: int, phase: str = "forward") -> None:
+    """Makes the n-th micro-batches of a run, counted from 0, run out of memory after the network has seen them."""
+    whole, count = trainer.batch_loss, iter(range(1000))
+
+    def injected(run, batch):
+        number, loss = next(count), whole(run, batch)
+        torch.rand(3)  # a network may draw random numbers
+        if number in calls and phase == "forward":
+            raise torch.OutOfMemoryError("injected")
+        if number in calls:
+            loss.register_hook(lambda gradient: (_ for _ in ()).throw(torch.OutOfMemoryError("injected")))
+        return loss
+
+    monkeypatch.setattr(trainer, "batch_loss", injected)
+
+
+def state(run: Run) -> list[torch.Tensor]:
+    return [*run.model.state_dict().values(), *run.ema.model.state_dict().values(), torch.get_rng_state()]
+
+
+def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch, capsys):
+    run, window = start("small")
+    run.progress.micro_batch = 2
+    fail_at(monkeypatch)  # draws its random numbers here too
+    train_window(run, window)
+    expected = state(run)
+    for call, phase in ((0, "forward"), (1, "forward"), (0, "backward"), (1, "backward")):
+        monkeypatch.undo()
+        run, window = start(f"{phase}{call}")
+        fail_at(monkeypatch, call, phase=phase)
+        assert train_window(run, window).stepped
+        assert run.progress.micro_batch == 2
+        for found, wanted in zip(state(run)[:-1], expected[:-1], strict=True):
+            torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+        assert torch.equal(state(run)[-1], expected[-1]), "generators were not restored"
+        assert "out of memory at step 1: micro-batch 4 -> 2 images" in capsys.readouterr().err
+        lines = [json.loads(line) for line in (run.output / "metrics.jsonl").read_text().splitlines()]
+        assert lines == [{"kind": "memory", "epoch": 1, "step": 0, "micro_batch": 2, "recompute_level": 0}]
+
+
+def test_recompute_is_raised_at_one_image_and_a_resumed_run_keeps_both(start, monkeypatch):
+    run, window = start("run")
+    fail_at(monkeypatch, 0, 1, 2, 3)
+    train_window(run, window[:1])
+    assert (run.progress.micro_batch, run.model.recompute) == (1, "stride4")
+    save(run, "latest.pt")
+    run.close()
+    again = prepare_run(run.config, run.output, resume=run.output)
+    assert (again.progress.micro_batch, again.model.recompute) == (1, "stride4")
+    again.close()
+
+
+def test_a_run_with_nothing_left_to_give_up_says_so(start, monkeypatch):
+    run, window = start("run", recompute="all")
+    fail_at(monkeypatch, *range(100))
+    with pytest.raises(TrainingError, match=r"with one image a pass and train\.recompute=all; lower data\.image_size"):
+        train_window(run, window)
+
+
+def test_memory_limits_in_words(tiny_config):
+    assert parse_size("8GB") == 8 * 2**30
+    assert parse_size("7600 MiB") == 7600 * 2**20
+    with pytest.raises(SettingError, match=r"train\.memory_limit: found .8.; write a size"):
+        replace(tiny_config.train, memory_limit="8")
