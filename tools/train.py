@@ -23,6 +23,10 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="resume although settings or data have changed")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
     args = parser.parse_intermixed_args()
+    if isinstance(args.resume, Path) and "=" in args.resume.name:
+        # `--resume train.epochs=50`: the word behind is a setting, not a file
+        args.settings.insert(0, str(args.resume))
+        args.resume = True
     output = args.output or Path("runs") / Path(args.config).stem
     try:
         config = load_config(args.config, args.settings)

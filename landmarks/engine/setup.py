@@ -11,14 +11,16 @@ from torch.utils.data import DataLoader
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
+from landmarks.data.check_store import tell_stored_findings
 from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
 from landmarks.distributed import Place, from_rank_0, join
-from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators
+from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators, seed_generators
 from landmarks.engine.ema import Ema
 from landmarks.engine.journal import Journal, say
 from landmarks.engine.memory import WindowState, higher_level
 from landmarks.engine.network import call_network, make_optimizer, prepare_norms, set_up_torch
+from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import describe_run, lock_folder, versions
 from landmarks.inference.predictor import Predictor, choose_device
 from landmarks.losses import landmark_weights
@@ -92,9 +94,11 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
     set_up_torch(config, device)
     saved, source = from_rank_0(_saved_state(output, resume) if here.rank == 0 else None)
+    config, planned = settle_batch(config, device, saved, ranks=here.size)
     data, seed = config.data, config.train.seed
     train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
     valid_set = open_dataset(data, data.val_split, augment=None, seed=seed, say=lambda line: None)
+    tell_stored_findings(data, say=say)
     opening = _check_same_run(config, saved, train_set[0], valid_set[0], source, force) if saved else []
     model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
     run = _assemble(config, output, here, device, model, train_set, valid_set)
@@ -108,14 +112,14 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         run.journal = Journal(output, resumed_step=run.progress.step if resume else None)
         if not saved:
             run.journal.text("settings", (output / "config.yaml").read_text())
-    for words in filter(None, [*opening, line]):
+    for words in filter(None, [planned, *opening, line]):
         say(words)
     return run
 
 
 def _make_model(config: Config, landmarks: LandmarkSet, device: torch.device, *, fresh: bool) -> tuple[HRNet, str]:
     """The network on its device, and a line about the weights that it starts from, if any."""
-    torch.manual_seed(config.train.seed)
+    seed_generators(config.train.seed)
     model = build_model(config.model, len(landmarks), recompute=config.train.recompute)
     weights = landmark_weights(config.loss, landmarks)
     if not weights.all():

@@ -1,0 +1,107 @@
+"""What a training step keeps in memory, counted without a device: the real network and loss on tensors without content."""
+
+import weakref
+from dataclasses import dataclass
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from landmarks.config import LossConfig, ModelConfig
+from landmarks.losses import heatmap_loss_sum
+from landmarks.models.build import build_model
+from landmarks.models.hrnet import HRNet
+
+# CUDA hands out memory in pieces of 512 bytes.
+_PIECE = 512
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassAccount:
+    """One image's forward and backward pass; sizes in bytes, and proportional to the images of a pass."""
+
+    kept: int
+    """Activations alive at the end of the forward pass."""
+    peak: int
+    """Most that was alive at any moment, weights, gradients and optimizer left out."""
+    loss: int
+    """Most that the loss alone adds to what is kept."""
+    flops: int
+    """Multiplications and additions of the convolutions, recomputed ones included."""
+
+
+def count_static(model: HRNet, *, half: bool, ema: bool) -> int:
+    """Bytes of a model's weights, gradients, AdamW's two averages, the EMA, and autocast's half copies of the kernels."""
+    parameters = sum(p.numel() for p in model.parameters())
+    buffers = sum(b.numel() for b in model.buffers())
+    kernels = sum(p.numel() for p in model.parameters() if p.ndim > 1)
+    return 4 * (parameters * (5 if ema else 4) + buffers * (2 if ema else 1)) + (2 * kernels if half else 0)
+
+
+def account_pass(model: HRNet, image_size: tuple[int, int], loss: LossConfig, sigma: float) -> PassAccount:
+    """Runs one image of `image_size` (height, width) forward and backward through a `empty_model`."""
+    memory = _LiveMemory()
+    for tensor in [*model.parameters(), *(p.grad for p in model.parameters()), *model.buffers()]:
+        memory.leave_out(tensor)
+    num = model.head.final.out_channels
+    with torch.device("meta"), memory:
+        maps = model(torch.empty(1, 1, *image_size, dtype=torch.uint8))
+        kept, before = memory.live, memory.peak
+        memory.peak = kept
+        total = heatmap_loss_sum(maps, torch.empty(1, num, 2), torch.empty(1, num), sigma, loss)
+        del maps
+        at_loss = memory.peak - kept
+        total.backward()
+    return PassAccount(kept=kept, peak=max(before, memory.peak), loss=at_loss, flops=memory.flops)
+
+
+def empty_model(model: ModelConfig, num_landmarks: int, *, half: bool) -> HRNet:
+    """A network without content, with gradients in place, whose tensors have the types that they have under autocast."""
+    with torch.device("meta"):
+        built = build_model(_without_weights(model), num_landmarks).train()
+        built = built.half() if half else built
+        for parameter in built.parameters():
+            parameter.grad = torch.empty_like(parameter)
+    return built
+
+
+def _without_weights(model: ModelConfig) -> ModelConfig:
+    return ModelConfig(
+        backbone=model.backbone, in_channels=model.in_channels, head=model.head, head_channels=model.head_channels
+    )
+
+
+class _LiveMemory(TorchDispatchMode):
+    """Adds up the storages that operations make, takes each off when its last tensor dies, and counts arithmetic."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = self.flops = 0
+        self._known = {}
+
+    def leave_out(self, tensor: torch.Tensor) -> None:
+        storage = tensor.untyped_storage()
+        self._known[storage._cdata] = storage
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=result)
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self._add(tensor.untyped_storage())
+        return result
+
+    def _add(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._known:
+            return
+        size = -(-storage.nbytes() // _PIECE) * _PIECE
+        self.live += size
+        self.peak = max(self.peak, self.live)
+        self._known[key] = weakref.ref(storage, lambda _: self._drop(key, size))
+
+    def _drop(self, key: int, size: int) -> None:
+        del self._known[key]
+        self.live -= size

@@ -1,0 +1,154 @@
+"""Which micro-batch and recompute level a card has room for, predicted without it, and the fastest of them."""
+
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from landmarks.config import RECOMPUTE_LEVELS, Config
+from landmarks.data.resources import available_memory
+from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
+from landmarks.engine.memory import CONTEXT_BYTES, MIB, parse_size
+from landmarks.metrics import format_table
+from landmarks.schema import AARIZ29, ISBI19
+
+# cuDNN's workspaces, and what torch's allocator loses between blocks (estimates until measured on a card).
+WORKSPACE_BYTES = 256 * MIB
+_FRAGMENTATION = 0.05
+# For the order of the choices alone: a pass starts 2,500 kernels of 6 us, a card of the 8 GB class does 25 TFLOP/s in
+# half precision (estimates); what is printed is the ratio to the fastest.
+_PASS_SECONDS, _FLOPS_PER_SECOND = 0.015, 25e12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """One way to make an optimizer step of `micro_batch` x `accumulate` images; sizes in bytes."""
+
+    recompute: str
+    micro_batch: int
+    accumulate: int
+    static: int
+    activations: int
+    loss: int
+    margin: int
+    total: int
+    seconds: float
+    """Estimated time of an optimizer step, good for comparing choices only."""
+    fits: bool
+
+
+def plan(config: Config, memory: int, *, cuda: bool = True, ranks: int = 1) -> list[Choice]:
+    """All choices for the settings' effective batch within `memory` bytes a process, fastest first.
+
+    Raises: ValueError where the effective batch cannot be shared out among the processes.
+    """
+    images, rest = divmod(effective_batch(config), ranks)
+    if rest or not images:
+        raise ValueError(f"train.effective_batch: {effective_batch(config)} images cannot be shared by {ranks} processes")
+    half = config.train.precision != "fp32"
+    model = empty_model(config.model, num_landmarks(config), half=half)
+    static = count_static(model, half=half, ema=config.train.ema_epochs > 0)
+    choices = []
+    for level in RECOMPUTE_LEVELS:
+        model.recompute = level
+        account = account_pass(model, config.data.image_size, config.loss, config.heatmap.sigma)
+        for size in (size for size in range(1, images + 1) if images % size == 0):
+            choices.append(_choice(level, size, images, static, account, memory, cuda))
+    return sorted(choices, key=lambda choice: (not choice.fits, choice.seconds, choice.total))
+
+
+def _choice(level: str, size: int, images: int, static: int, account: PassAccount, memory: int, cuda: bool) -> Choice:
+    activations = size * max(account.peak, account.kept + account.loss)
+    margin = int(_FRAGMENTATION * activations) + WORKSPACE_BYTES + (CONTEXT_BYTES if cuda else 0)
+    total = static + activations + margin
+    seconds = images // size * _PASS_SECONDS + images * account.flops / _FLOPS_PER_SECOND
+    return Choice(
+        recompute=level,
+        micro_batch=size,
+        accumulate=images // size,
+        static=static,
+        activations=activations,
+        loss=size * account.loss,
+        margin=margin,
+        total=total,
+        seconds=seconds,
+        fits=total <= memory,
+    )
+
+
+def fastest(choices: list[Choice], memory: int) -> Choice:
+    """Raises: ValueError where nothing fits, saying what the leanest needs."""
+    if choices[0].fits:
+        return choices[0]
+    least = min(choices, key=lambda choice: choice.total)
+    raise ValueError(
+        f"train.batch_size: nothing fits into {memory / 2**30:.1f} GB; one image with train.recompute={least.recompute} needs "
+        f"{least.total / 2**30:.1f} GB: lower data.image_size or choose a narrower model.backbone"
+    )
+
+
+def effective_batch(config: Config) -> int:
+    """Images of one optimizer step."""
+    train = config.train
+    return train.effective_batch if train.batch_size == "auto" else train.batch_size * train.accumulate
+
+
+def num_landmarks(config: Config) -> int:
+    """Maps of the network as far as the settings tell; a table of one's own counts as Aariz's 29."""
+    every = ISBI19 if config.data.format == "isbi2015" else AARIZ29
+    try:
+        return len([symbol for name in config.data.landmarks for symbol in every.members(name)]) or len(every)
+    except ValueError:
+        return len(config.data.landmarks)
+
+
+def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ranks: int = 1) -> tuple[Config, str]:
+    """Puts numbers where `train.batch_size` is auto: those of the run that is resumed, or the planner's.
+
+    Returns: the settings, and a line that says what was chosen. Raises: ValueError where nothing fits.
+    """
+    if config.train.batch_size != "auto":
+        return config, ""
+    if saved:
+        before = saved["config"]["train"]
+        kept = {key: before[key] for key in ("batch_size", "accumulate", "recompute")}
+        return replace(config, train=replace(config.train, **kept)), ""
+    memory = usable_memory(config, device)
+    choice = fastest(plan(config, memory, cuda=device.type == "cuda", ranks=ranks), memory)
+    size = choice.micro_batch * ranks
+    train = replace(config.train, batch_size=size, accumulate=choice.accumulate, recompute=choice.recompute)
+    return replace(config, train=train), (
+        f"train.batch_size: auto -> {size} x {choice.accumulate} images a step (effective batch {size * choice.accumulate}), "
+        f"train.recompute={choice.recompute}; predicted {choice.total / 2**30:.1f} of {memory / 2**30:.1f} GB"
+    )
+
+
+def usable_memory(config: Config, device: torch.device) -> int:
+    """Bytes that a run may take: the limit of the settings, else the card's size, else this machine's free memory."""
+    if device.type != "cuda":
+        return available_memory()
+    total = torch.cuda.get_device_properties(device).total_memory
+    return min(total, parse_size(config.train.memory_limit)) if config.train.memory_limit else total
+
+
+def plan_table(choices: list[Choice], measured: dict[int, tuple[float, float]] | None = None) -> str:
+    """The choices as a text table, MiB; `measured` gives (MiB in all, seconds a step) by position."""
+    header = ["recompute", "batch x accumulate", "static", "activations", "loss alone", "margin", "in all", "time", "fits"]
+    header += ["measured", "seconds"] if measured else []
+    rows = []
+    for number, choice in enumerate(choices):
+        sizes = (choice.static, choice.activations, choice.loss, choice.margin, choice.total)
+        row = [choice.recompute, f"{choice.micro_batch} x {choice.accumulate}", *(f"{size / MIB:,.0f}" for size in sizes)]
+        row += [f"{choice.seconds / min(c.seconds for c in choices):.2f}", "yes" if choice.fits else "no"]
+        if measured:
+            found = measured.get(number)
+            row += [f"{found[0]:,.0f}", f"{found[1]:.3f}"] if found else ["", ""]
+        rows.append(row)
+    return format_table(header, rows)
+
+
+def plan_to_dict(choices: list[Choice], memory: int, measured: dict[int, tuple[float, float]] | None) -> dict:
+    """Sizes in bytes, but for `measured_mib`."""
+    rows = [asdict(choice) for choice in choices]
+    for number, (mib, seconds) in (measured or {}).items():
+        rows[number] |= {"measured_mib": mib, "measured_seconds": seconds}
+    return {"memory": memory, "choices": rows}
