@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from landmarks.geometry import apply_map
+
 TRUE_COLOUR, FOUND_COLOUR, LINE_COLOUR = (80, 220, 80), (255, 80, 60), (255, 210, 0)  # RGB
 # Points are drawn with 4 fractional bits, so an overlay shows the same sub-pixel positions that the metric measured.
 _BITS = 4
@@ -15,6 +17,7 @@ def overlay(
     *,
     symbols: tuple[str, ...] = (),
     long_side: int = 1000,
+    radius: int | None = None,
     title: str = "",
 ) -> np.ndarray:
     """RGB picture [h, w, 3]: found points red, true points green, their difference a yellow line.
@@ -22,6 +25,7 @@ def overlay(
     Args:
         image: gray uint8 [H, W].
         found, true: [K, 2] px of that image, NaN where there is none.
+        radius: of a dot, px of the picture; by its size where left out.
     """
     scale = long_side / max(image.shape)
     size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
@@ -29,7 +33,7 @@ def overlay(
     canvas = cv2.cvtColor(cv2.resize(image, size, interpolation=interpolation), cv2.COLOR_GRAY2RGB)
     found = (found + 0.5) * scale - 0.5
     true = np.full_like(found, np.nan) if true is None else (true + 0.5) * scale - 0.5
-    radius = max(2, round(long_side / 300))
+    radius = radius or max(2, round(long_side / 300))
     for k in range(len(found)):
         if np.isfinite(true[k]).all():
             if np.isfinite(found[k]).all():
@@ -42,6 +46,46 @@ def overlay(
     if title:
         _text(canvas, title, np.array([8, 20]), 0.55)
     return canvas
+
+
+def zoom(image: np.ndarray, found: np.ndarray, true: np.ndarray, *, reach: float, size: int = 220) -> np.ndarray:
+    """RGB picture [size, size, 3] around one landmark, contrast stretched: found red, true green, difference yellow.
+
+    Args:
+        image: gray uint8 [H, W].
+        found, true: [2] px of that image.
+        reach: px from the centre to the picture's edge; grown where the two points lie further apart.
+    """
+    centre = (found + true) / 2
+    reach = max(reach, 1.3 * float(np.abs(found - true).max()) / 2)
+    scale = size / (2 * reach)
+    to_picture = np.array([[scale, 0, size / 2 - scale * centre[0] - 0.5], [0, scale, size / 2 - scale * centre[1] - 0.5]])
+    cut = cv2.warpAffine(image, to_picture, (size, size), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    low, high = np.percentile(cut, (1, 99))
+    cut = np.clip((cut - low) * (235 / max(high - low, 1)) + 10, 0, 255).astype(np.uint8)
+    canvas = cv2.cvtColor(cut, cv2.COLOR_GRAY2RGB)
+    found, true = apply_map(to_picture, found), apply_map(to_picture, true)
+    cv2.line(canvas, _fixed(true), _fixed(found), LINE_COLOUR, 1, cv2.LINE_AA, _BITS)
+    _dot(canvas, true, 3, TRUE_COLOUR)
+    _dot(canvas, found, 3, FOUND_COLOUR)
+    return canvas
+
+
+def face_part(image: np.ndarray, found: np.ndarray, true: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The part of an image [H, W] that all points [K, 2] need, and the points in its px; the image's captions stay out."""
+    both = np.concatenate([found, true])
+    both = both[np.isfinite(both).all(axis=1)]
+    margin = 0.12 * float(np.ptp(both, axis=0).max())
+    limit = np.array(image.shape[::-1])
+    low = np.clip(np.floor(both.min(axis=0) - margin), 0, limit - 1).astype(int)
+    high = np.clip(np.ceil(both.max(axis=0) + margin), low + 1, limit).astype(int)
+    return image[low[1] : high[1], low[0] : high[0]], found - low, true - low
+
+
+def jpeg(picture: np.ndarray, quality: int = 82) -> bytes:
+    """RGB array -> the bytes of a JPEG file."""
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return encoded.tobytes()
 
 
 def heatmap_overlay(image: np.ndarray, maps: np.ndarray) -> np.ndarray:

@@ -13,6 +13,11 @@ _FIT_FLOOR = 0.01
 _LOG_ZERO = -40.0
 # A fitted centre further from the highest pixel than this (heatmap px) is not believed.
 _MAX_OFFSET = 2.0
+# A pixel counts as mass of the map from this fraction of the peak on, so that a faint background over the whole map,
+# thousands of pixels, does not outweigh the peak.
+_MASS_FLOOR = 0.05
+# Mass further from the point than this many sigma lies outside the peak: a Gaussian keeps 99.9 % of its mass within.
+_PEAK_RADIUS = 3.7
 
 
 class Decoded(NamedTuple):
@@ -20,6 +25,25 @@ class Decoded(NamedTuple):
     """float32 [B, K, 2], heatmap px."""
     peaks: torch.Tensor
     """float32 [B, K], height of the highest pixel."""
+
+
+class MapShape(NamedTuple):
+    """What a map says about its own certainty."""
+
+    covariance_hm: torch.Tensor
+    """float32 [B, K, 2, 2], heatmap px^2: covariance of the Gaussian fitted to the peak; sigma^2 I for a sure network."""
+    outside: torch.Tensor
+    """float32 [B, K], 0 to 1: part of the map's mass that lies outside the peak."""
+
+
+class _Window(NamedTuple):
+    """The pixels around each map's highest one: P of them, offsets in heatmap px from the highest."""
+
+    peaks: torch.Tensor
+    highest: torch.Tensor
+    ratio: torch.Tensor
+    x: torch.Tensor
+    y: torch.Tensor
 
 
 def gaussian_axes(points_hm: torch.Tensor, size: tuple[int, int], sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,11 +71,32 @@ def decode(maps_BKHW: torch.Tensor, sigma: float) -> Decoded:
 
     Source: Guo, "A simple algorithm for fitting a Gaussian function", IEEE Signal Processing Magazine 28 (2011).
     """
+    window = _peak_window(maps_BKHW.detach().float(), sigma)
+    points, _, _ = _centre(window)
+    return Decoded(points.float(), window.peaks)
+
+
+def decode_with_shape(maps_BKHW: torch.Tensor, sigma: float) -> tuple[Decoded, MapShape]:
+    """`decode`, and what the maps say about its error.
+
+    The covariance is that of the fitted Gaussian; where the fit has no top, the window's second moments stand in. Mass
+    outside the peak is that of all pixels over 5 % of the peak which lie further from the point than 3.7 sigma.
+    """
     maps = maps_BKHW.detach().float()
+    window = _peak_window(maps, sigma)
+    points, covariance, believed = _centre(window)
+    offset = torch.stack([window.x, window.y], -1) - (points - window.highest)[..., None, :]
+    share = window.ratio / window.ratio.sum(-1, keepdim=True).clamp_min(1e-12)
+    moments = torch.einsum("bkp,bkpi,bkpj->bkij", share, offset, offset)
+    covariance = torch.where(believed[..., None, None], covariance, moments)
+    return Decoded(points.float(), window.peaks), MapShape(covariance.float(), _mass_outside(maps, points.float(), sigma))
+
+
+def _peak_window(maps: torch.Tensor, sigma: float) -> _Window:
+    """Pixels within 2 sigma of each map's highest pixel, as fractions of it; 0 below the fit's floor."""
     batch, num, height, width = maps.shape
     peaks, flat = maps.reshape(batch, num, -1).max(dim=-1)
     column, row = flat % width, flat // width
-
     radius = max(2, round(2 * sigma))
     offset = torch.arange(-radius, radius + 1, device=maps.device)
     oy, ox = (grid.reshape(-1) for grid in torch.meshgrid(offset, offset, indexing="ij"))
@@ -61,17 +106,22 @@ def decode(maps_BKHW: torch.Tensor, sigma: float) -> Decoded:
     values = maps.reshape(batch, num, -1).gather(-1, index).double()
     ratio = torch.where(within, values / peaks.double()[..., None].clamp_min(1e-12), 0.0)
     ratio = torch.where(ratio > _FIT_FLOOR, ratio, 0.0)
+    return _Window(peaks, torch.stack([column, row], -1), ratio, ox.double(), oy.double())
 
-    shift = _fit_centre(ratio, ox.double(), oy.double())
-    centroid = torch.stack([(ratio * ox).sum(-1), (ratio * oy).sum(-1)], -1) / ratio.sum(-1, keepdim=True).clamp_min(1e-12)
+
+def _centre(window: _Window) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Centres [B, K, 2] in heatmap px, fitted covariances [B, K, 2, 2], and which fits [B, K] are believed."""
+    ratio = window.ratio
+    shift, covariance = _fit_gaussian(ratio, window.x, window.y)
+    centroid = torch.stack([(ratio * window.x).sum(-1), (ratio * window.y).sum(-1)], -1)
+    centroid = centroid / ratio.sum(-1, keepdim=True).clamp_min(1e-12)
     believed = torch.isfinite(shift).all(-1) & (shift.abs() <= _MAX_OFFSET).all(-1)
     shift = torch.where(believed[..., None], shift, centroid)
-    points = torch.stack([column, row], -1) + shift
-    return Decoded(points.float(), peaks)
+    return window.highest + shift, covariance, believed
 
 
-def _fit_centre(ratio: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Top of the parabola fitted to log(ratio) over the window: [B, K, P] -> [B, K, 2], NaN where there is none."""
+def _fit_gaussian(ratio: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Parabola fitted to log(ratio) over the window: top [B, K, 2] and covariance [B, K, 2, 2], NaN where there is none."""
     terms = torch.stack([torch.ones_like(x), x, y, x * x, x * y, y * y], -1)
     weight = ratio.square()
     normal = torch.einsum("bkp,pi,pj->bkij", weight, terms, terms)
@@ -82,6 +132,19 @@ def _fit_centre(ratio: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> torch.
     _, bx, by, cxx, cxy, cyy = coefficients.unbind(-1)
     determinant = 4 * cxx * cyy - cxy.square()
     has_top = (cxx < 0) & (determinant > 0)
-    top_x = (cxy * by - 2 * cyy * bx) / determinant
-    top_y = (cxy * bx - 2 * cxx * by) / determinant
-    return torch.where(has_top[..., None], torch.stack([top_x, top_y], -1), torch.nan)
+    top = torch.stack([cxy * by - 2 * cyy * bx, cxy * bx - 2 * cxx * by], -1) / determinant[..., None]
+    # log of a Gaussian is -d' C^-1 d / 2, so C is the inverse of the negative second derivatives
+    covariance = torch.stack([torch.stack([-2 * cyy, cxy], -1), torch.stack([cxy, -2 * cxx], -1)], -2)
+    covariance = covariance / determinant[..., None, None]
+    return torch.where(has_top[..., None], top, torch.nan), covariance
+
+
+def _mass_outside(maps: torch.Tensor, points_hm: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Part [B, K] of the mass of each map that lies outside its peak."""
+    height, width = maps.shape[-2:]
+    peaks = maps.amax(dim=(-2, -1), keepdim=True)
+    mass = torch.where(maps > _MASS_FLOOR * peaks, maps, 0.0).clamp_min(0)
+    y = torch.arange(height, device=maps.device, dtype=torch.float32) - points_hm[..., 1:2]
+    x = torch.arange(width, device=maps.device, dtype=torch.float32) - points_hm[..., 0:1]
+    far = y.square()[..., :, None] + x.square()[..., None, :] > (_PEAK_RADIUS * sigma) ** 2
+    return (mass * far).sum(dim=(-2, -1)) / mass.sum(dim=(-2, -1)).clamp_min(1e-12)

@@ -1,8 +1,11 @@
-"""Evaluate a checkpoint: MRE and SDR, per landmark and device, with overlays.
+"""Evaluate a checkpoint: figures with intervals, measurements, confidence, and one self-contained report.html.
 
 Examples:
     python tools/eval.py --checkpoint runs/1024/checkpoints/best.pt --split test
+    python tools/eval.py --checkpoint runs/1024/checkpoints/best.pt --split valid --calibrate 0.9
     python tools/eval.py --checkpoint runs/isbi/checkpoints/best.pt --data-format aariz --data-root data/Aariz
+
+--calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import torch
 
 from landmarks.configfile import override_config
 from landmarks.engine.journal import say
+from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
 from landmarks.evaluation.report import evaluate_split, headline, write_report
 from landmarks.inference.predictor import Predictor, choose_device, usable_precision
@@ -26,6 +30,7 @@ def main() -> int:
     parser.add_argument("--data-root", help="another data set than the checkpoint's")
     parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
     parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
+    parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the checkpoint's")
     args = parser.parse_intermixed_args()
     words = [f"data.root={args.data_root}"] if args.data_root else []
@@ -42,13 +47,17 @@ def main() -> int:
             device=device,
             precision=usable_precision(config.train.precision, device),
         )
-        evaluation, figures = evaluate_split(predictor, config, args.split, say=say)
+        calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, say=say)
+        evaluation, figures = evaluate_split(predictor, config, args.split, say=say, calibration=calibration)
+        figures["checkpoint"] = str(args.checkpoint)
+        if args.calibrate:
+            calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config.data, say=say)
         output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}"
-        write_report(output, evaluation, figures | {"checkpoint": str(args.checkpoint)})
+        write_report(output, evaluation, figures, calibration)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    print(figures_table(figures), headline(figures), f"report: {output}", sep="\n\n")
+    print(figures_table(figures), headline(figures), f"report: {output / 'report.html'}", sep="\n\n")
     return 0
 
 

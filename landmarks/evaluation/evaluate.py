@@ -1,17 +1,29 @@
-"""Predictions of a split against its truth: errors in source px and mm, figures, tables and files."""
+"""Predictions of a split against its truth: errors in source px and mm, figures and a text table."""
 
-import csv
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from landmarks.data.loading import Sample
 from landmarks.data.records import RecordSet
-from landmarks.inference.predictor import Predictor
+from landmarks.inference.predictor import BatchPrediction, Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors, summarise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MapShapes:
+    """What the maps of N images say about their own certainty; NaN where an image could not be read."""
+
+    spread_px: np.ndarray
+    """[N, K] source px, standard deviation of the Gaussian fitted to the peak."""
+    outside: np.ndarray
+    """[N, K] part of the map's mass outside the peak."""
+    target_px: np.ndarray
+    """[N] source px, standard deviation of the Gaussian that training drew."""
+
+    def select(self, columns: list[int]) -> "MapShapes":
+        return MapShapes(spread_px=self.spread_px[:, columns], outside=self.outside[:, columns], target_px=self.target_px)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +35,13 @@ class Evaluation:
     peaks: np.ndarray
     error_px: np.ndarray
     error_mm: np.ndarray
+    shapes: MapShapes | None = None
+    """Absent where only points and peaks are known."""
+
+    @property
+    def pixel_size(self) -> np.ndarray:
+        """[N, 2] as (sx, sy) in mm, NaN where unknown."""
+        return pixel_sizes(self.records)
 
     def figures(self, groups: dict[str, tuple[str, ...]] | None = None) -> dict:
         """All figures: overall, per landmark, per device, and of each named group of symbols."""
@@ -53,19 +72,40 @@ def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *
     for batch in batches:
         for line in filter(None, batch.error):
             fail(line)
-        read = np.array([not line for line in batch.error])
+        read = np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
         points, heights = predictor.predict_batch(batch.image, batch.to_source)
         found[batch.index.numpy()[read]] = points[read]
         peaks[batch.index.numpy()[read]] = heights[read]
     return found, peaks
 
 
-def evaluate_points(records: RecordSet, found_px: np.ndarray, peaks: np.ndarray) -> Evaluation:
+def predict_with_shapes(
+    predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]
+) -> tuple[np.ndarray, np.ndarray, MapShapes]:
+    """`predict_batches`, with the shapes of all maps."""
+    size = (num, len(predictor.landmarks))
+    parts = BatchPrediction(np.full((*size, 2), np.nan), *(np.full(size, np.nan) for _ in range(3)), np.full(num, np.nan))
+    for batch in batches:
+        for line in filter(None, batch.error):
+            fail(line)
+        read = np.array([not line for line in batch.error])
+        found = predictor.predict_with_shape(batch.image, batch.to_source)
+        for whole, part in zip(parts, found, strict=True):
+            whole[batch.index.numpy()[read]] = part[read]
+    shapes = MapShapes(spread_px=parts.spread_px, outside=parts.outside, target_px=parts.target_px)
+    return parts.points_px, parts.peaks, shapes
+
+
+def pixel_sizes(records: RecordSet) -> np.ndarray:
+    """[N, 2] as (sx, sy) in mm, NaN where unknown."""
+    return np.array([record.pixel_size or (np.nan, np.nan) for record in records.records], dtype=float)
+
+
+def evaluate_points(records: RecordSet, found_px: np.ndarray, peaks: np.ndarray, shapes: MapShapes | None = None) -> Evaluation:
     """Errors of points [N, K, 2] that follow the records' images and landmarks."""
     true_px = np.stack([record.points_px for record in records.records])
-    sizes = np.array([record.pixel_size or (np.nan, np.nan) for record in records.records])
-    error_px, error_mm = radial_errors(found_px, true_px, sizes)
-    return Evaluation(records=records, found_px=found_px, peaks=peaks, error_px=error_px, error_mm=error_mm)
+    error_px, error_mm = radial_errors(found_px, true_px, pixel_sizes(records))
+    return Evaluation(records=records, found_px=found_px, peaks=peaks, error_px=error_px, error_mm=error_mm, shapes=shapes)
 
 
 def figures_table(figures: dict) -> str:
@@ -82,19 +122,3 @@ def figures_table(figures: dict) -> str:
 def _row(name: str, figures: dict) -> list[str]:
     lengths = [format_figure(figures[key]) for key in ("mre_mm", "sd_mm", "median_mm", "mre_px")]
     return [name, str(figures["num_points"]), *lengths, *(format_figure(value, 1) for value in figures["sdr"].values())]
-
-
-def write_predictions(path: Path, evaluation: Evaluation) -> None:
-    """CSV, one row a point: image,symbol,x,y,peak,x_true,y_true,error_px,error_mm; empty where unknown."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["image", "symbol", "x", "y", "peak", "x_true", "y_true", "error_px", "error_mm"])
-        for i, record in enumerate(evaluation.records.records):
-            for k, symbol in enumerate(evaluation.records.landmarks.symbols):
-                values = [*evaluation.found_px[i, k], evaluation.peaks[i, k], *record.points_px[k]]
-                values += [evaluation.error_px[i, k], evaluation.error_mm[i, k]]
-                writer.writerow([record.image_id, symbol, *("" if np.isnan(v) else f"{v:.4f}" for v in values)])
-
-
-def write_metrics(path: Path, figures: dict) -> None:
-    path.write_text(json.dumps(figures, indent=1) + "\n")

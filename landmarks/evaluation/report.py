@@ -1,4 +1,4 @@
-"""The whole of one evaluation: predict a split with a checkpoint, judge it, write tables and pictures."""
+"""The whole of one evaluation: predict a split with a checkpoint, judge it, write tables, pictures and the HTML report."""
 
 import sys
 from collections.abc import Callable
@@ -9,16 +9,17 @@ from tqdm import tqdm
 
 from landmarks import draw
 from landmarks.config import Config
-from landmarks.data.loading import BatchPlan, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import DataError, RecordSet
-from landmarks.evaluation.evaluate import (
-    Evaluation,
-    evaluate_points,
-    figures_table,
-    predict_batches,
-    write_metrics,
-    write_predictions,
-)
+from landmarks.evaluation import sections, sections_clinical
+from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px
+from landmarks.evaluation.clinical import clinical_figures
+from landmarks.evaluation.confidence import confidence_figures
+from landmarks.evaluation.evaluate import Evaluation, evaluate_points, figures_table, predict_with_shapes
+from landmarks.evaluation.figures import full_figures
+from landmarks.evaluation.page import page
+from landmarks.evaluation.plots import unit_errors
+from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
 from landmarks.images import read_gray
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import format_figure
@@ -27,7 +28,9 @@ from landmarks.schema import LandmarkSet
 _PICTURES = 3  # best, median and worst cases, this many each
 
 
-def evaluate_split(predictor: Predictor, config: Config, split: str, *, say: Callable[[str], None]) -> tuple[Evaluation, dict]:
+def evaluate_split(
+    predictor: Predictor, config: Config, split: str, *, say: Callable[[str], None], calibration: Calibration | None = None
+) -> tuple[Evaluation, dict]:
     """Predicts a split and judges it over the landmarks that the model and the data both have.
 
     Returns: the evaluation, and its figures with the protocol that made them.
@@ -44,23 +47,38 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, say: Cal
         say(f"left out: {line}")
 
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr)
-    found, peaks = predict_batches(predictor, batches, len(dataset), fail=fail)
-    evaluation = evaluate_points(records, found[:, columns], peaks[:, columns])
-    groups = {name: records.landmarks.members(name) for name in records.landmarks.groups}
-    figures = evaluation.figures(groups)
-    figures["protocol"] = {
+    found, peaks, shapes = predict_with_shapes(predictor, batches, len(dataset), fail=fail)
+    evaluation = evaluate_points(records, found[:, columns], peaks[:, columns], shapes.select(columns))
+    protocol = _protocol(predictor, config, split, evaluation)
+    return evaluation, judge(evaluation, protocol, calibration)
+
+
+def judge(evaluation: Evaluation, protocol: dict, calibration: Calibration | None = None) -> dict:
+    """All figures of an evaluation, with their protocol."""
+    landmarks = evaluation.records.landmarks
+    figures = full_figures(evaluation, {name: landmarks.members(name) for name in landmarks.groups})
+    figures |= clinical_figures(evaluation, calibration)
+    figures["confidence"] = confidence_figures(evaluation, calibration)
+    figures["protocol"] = protocol | {"num_images": figures["num_images"], "num_points": figures["num_points"]}
+    return figures
+
+
+def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> dict:
+    return {
         "format": config.data.format,
         "root": config.data.root,
         "split": split,
         "ground_truth": config.data.ground_truth,
         "exclude": config.data.exclude,
-        "landmarks": list(records.landmarks.symbols),
-        "image_size": list(config.data.image_size),
+        "landmarks": list(evaluation.records.landmarks.symbols),
+        "labels": fingerprint(evaluation.records),
+        "image_size": list(predictor.input_size),
         "scale": "source pixels times each image's pixel size",
-        "decoder": f"Gaussian fit, radius 2 sigma, sigma {config.heatmap.sigma:g} heatmap px",
+        "decoder": f"Gaussian fit, radius 2 sigma, sigma {predictor.sigma:g} heatmap px",
         "precision": predictor.precision,
+        "intervals": "95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
+        "num_unread": int(np.isnan(evaluation.peaks).all(axis=1).sum()),
     }
-    return evaluation, figures
 
 
 def _common(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], RecordSet]:
@@ -75,41 +93,85 @@ def _common(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], Reco
 
 
 def headline(figures: dict) -> str:
-    """One line a person reads first."""
+    """The lines a person reads first: the figures, then what makes them doubtful."""
     sdr = ", ".join(f"{r} mm {format_figure(v, 1)} %" for r, v in figures["sdr"].items())
-    return (
-        f"{figures['num_images']} images, {figures['num_points']} points: MRE {format_figure(figures['mre_mm'], 3)} mm "
-        f"({format_figure(figures['mre_px'])} px); SDR {sdr}"
-    )
+    limits = figures.get("intervals", {}).get("mre_mm")
+    between = f" [{limits[0]:.3f}, {limits[1]:.3f}]" if limits else ""
+    lines = [
+        f"{figures['num_images']} images, {figures['num_points']} points: MRE {format_figure(figures['mre_mm'], 3)} mm"
+        f"{between} ({format_figure(figures['mre_px'])} px); SDR {sdr}"
+    ]
+    if "scale" in figures:
+        lines.append(f"scale: {figures['scale']['line']}")
+    if figures.get("facing", {}).get("left"):
+        lines.append(f"{len(figures['facing']['left'])} faces look left; their measurements are mirrored")
+    return "\n".join(lines)
 
 
-def write_report(output: Path, evaluation: Evaluation, figures: dict) -> None:
-    """metrics.json, metrics.txt, predictions.csv and overlays/ of the best, median and worst images."""
+def write_report(output: Path, evaluation: Evaluation, figures: dict, calibration: Calibration | None = None) -> None:
+    """report.html; metrics.json, .txt, .csv and .tex; measurements.csv; predictions.csv; overlays/ of chosen images."""
     output.mkdir(parents=True, exist_ok=True)
     write_metrics(output / "metrics.json", figures)
     (output / "metrics.txt").write_text(f"{headline(figures)}\n\n{figures_table(figures)}\n")
-    write_predictions(output / "predictions.csv", evaluation)
-    (output / "overlays").mkdir(exist_ok=True)
-    for name, index in chosen_cases(evaluation):
+    write_figures_csv(output / "metrics.csv", figures)
+    (output / "metrics.tex").write_text(latex_table(figures))
+    write_measurements_csv(output / "measurements.csv", figures["measurements"])
+    write_predictions(output / "predictions.csv", evaluation, _confidence_columns(evaluation, calibration))
+    cases = chosen_cases(evaluation)
+    _write_overlays(output / "overlays", evaluation, cases)
+    (output / "report.html").write_text(html_report(evaluation, figures, calibration, cases), encoding="utf-8")
+
+
+def html_report(evaluation: Evaluation, figures: dict, calibration: Calibration | None, cases: list[tuple[str, int]]) -> str:
+    """One page that opens anywhere and prints well."""
+    places = ("figures", "landmarks", "devices", "measurements", "confidence", "cases", "protocol")
+    links = " ".join(f'<a href="#{name}">{name.capitalize()}</a>' for name in places)
+    parts = [
+        sections.first_page(figures),
+        f"<nav>{links}</nav>",
+        sections.figures_section(evaluation, figures),
+        sections.landmarks_section(evaluation, figures),
+        sections.devices_section(evaluation, figures),
+        sections_clinical.measurements_section(evaluation, figures),
+        sections_clinical.confidence_section(evaluation, figures, calibration),
+        sections.cases_section(evaluation, cases),
+        sections.protocol_section(figures),
+    ]
+    return page(f"Evaluation of {figures['protocol']['split']}", "\n".join(parts))
+
+
+def _confidence_columns(evaluation: Evaluation, calibration: Calibration | None) -> dict[str, np.ndarray]:
+    if evaluation.shapes is None:
+        return {}
+    found = {"spread_px": evaluation.shapes.spread_px, "outside": evaluation.shapes.outside, "doubt_px": doubt_px(evaluation)}
+    if calibration is not None:
+        radius = radii_px(calibration, evaluation)
+        found |= {"radius_px": radius, "radius_mm": radius * mm_per_px(evaluation)[:, None]}
+    return found
+
+
+def _write_overlays(folder: Path, evaluation: Evaluation, cases: list[tuple[str, int]]) -> None:
+    folder.mkdir(exist_ok=True)
+    for old in folder.glob("*.png"):  # another evaluation of this split chose other images
+        old.unlink()
+    errors, unit = unit_errors(evaluation)
+    for name, index in cases:
         record = evaluation.records.records[index]
-        unit, errors = ("mm", evaluation.error_mm[index])
-        if not np.isfinite(errors).any():
-            unit, errors = ("px", evaluation.error_px[index])
         picture = draw.overlay(
             read_gray(record.image_path),
             evaluation.found_px[index],
             record.points_px,
             symbols=evaluation.records.landmarks.symbols,
-            title=f"{name}  {record.image_id}  MRE {np.nanmean(errors):.2f} {unit}",
+            title=f"{name}  {record.image_id}  MRE {np.nanmean(errors[index]):.2f} {unit}",
         )
-        draw.write_picture(output / "overlays" / f"{name}_{record.image_id}.png", picture)
+        draw.write_picture(folder / f"{name}_{record.image_id}.png", picture)
 
 
 def chosen_cases(evaluation: Evaluation) -> list[tuple[str, int]]:
     """(name, index) of the best, median and worst images by their own MRE."""
-    known = np.where(np.isfinite(evaluation.error_mm), evaluation.error_mm, evaluation.error_px)
-    counted = np.isfinite(known).sum(axis=1)
-    mean = np.where(counted > 0, np.nansum(known, axis=1) / np.maximum(counted, 1), np.nan)
+    errors, _ = unit_errors(evaluation)
+    counted = np.isfinite(errors).sum(axis=1)
+    mean = np.where(counted > 0, np.nansum(errors, axis=1) / np.maximum(counted, 1), np.nan)
     order = [int(i) for i in np.argsort(mean) if np.isfinite(mean[i])]
     middle = max(0, len(order) // 2 - _PICTURES // 2)
     cases = {}

@@ -1,0 +1,193 @@
+"""Confidence: from each map's shape to an error radius that holds with a chosen probability."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.config import DataConfig
+from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.tables import plain
+from landmarks.statistics import conformal_radius
+
+FILE_NAME = "calibration.json"
+
+
+class CalibrationError(ValueError):
+    """A calibration that cannot be made or used; the message names the file and says why."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LandmarkCalibration:
+    """How one landmark's radius follows from its map."""
+
+    num: int
+    """Calibration images in which it is annotated."""
+    factor: float
+    """Error radius over doubt; infinite where `num` is too small for the coverage."""
+    fixed_mm: float
+    """Radius that knows nothing of the map, mm; infinite as above, NaN where pixel sizes are unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Calibration:
+    """Error radii for one checkpoint; `calibration.json` beside it."""
+
+    coverage: float
+    """Probability with which a landmark lies within its radius, for images like the calibration's."""
+    images: tuple[str, ...]
+    protocol: dict
+    landmarks: dict[str, LandmarkCalibration]
+
+    @property
+    def infinite(self) -> tuple[str, ...]:
+        """Landmarks with too few calibration images for any finite radius."""
+        return tuple(symbol for symbol, part in self.landmarks.items() if math.isinf(part.factor))
+
+
+def doubt_px(evaluation: Evaluation) -> np.ndarray:
+    """How far off each point may be by the look of its map alone, [N, K] in source px, up to a factor.
+
+    The spread that the peak has beyond the target's own (half of which always remains), over the height of the peak,
+    which falls where a network hedges; stretched by the mass that lies elsewhere. Any formula keeps the coverage of
+    the calibrated radius; a good one makes the radius small where the network is sure.
+    """
+    shapes = evaluation.shapes
+    assert shapes is not None, "doubt needs the shapes of the maps"
+    target = shapes.target_px[:, None]
+    excess = np.maximum(shapes.spread_px**2 - target**2, 0)
+    return np.sqrt(excess + (target / 2) ** 2) / np.maximum(evaluation.peaks, 0.02) * (1 + shapes.outside)
+
+
+def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibration:
+    """Split conformal radii, each landmark by itself, exact for any number of images.
+
+    Raises: CalibrationError on a coverage that is no probability.
+    """
+    if not 0 < coverage < 1:
+        raise CalibrationError(f"coverage: found {coverage:g}; write a number between 0 and 1, e.g. 0.9")
+    scores = evaluation.error_px / doubt_px(evaluation)
+    known = np.isfinite(scores)
+    landmarks = {}
+    for k, symbol in enumerate(evaluation.records.landmarks.symbols):
+        mm = evaluation.error_mm[known[:, k], k]
+        landmarks[symbol] = LandmarkCalibration(
+            num=int(known[:, k].sum()),
+            factor=conformal_radius(scores[:, k], coverage),
+            fixed_mm=conformal_radius(mm, coverage) if np.isfinite(mm).all() else math.nan,
+        )
+    images = tuple(record.image_id for record, row in zip(evaluation.records.records, known, strict=True) if row.any())
+    return Calibration(coverage=coverage, images=images, protocol=protocol, landmarks=landmarks)
+
+
+def radii_px(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
+    """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
+    factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in _symbols(evaluation)]
+    return doubt_px(evaluation) * np.array(factors)
+
+
+def mm_per_px(evaluation: Evaluation) -> np.ndarray:
+    """[N] millimetres a source px; the geometric mean of both axes where pixels are oblong."""
+    return np.sqrt(evaluation.pixel_size.prod(axis=1))
+
+
+def unseen(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
+    """bool [N]: images that the radii were not made of; only these can test them."""
+    seen = set(calibration.images)
+    return np.array([record.image_id not in seen for record in evaluation.records.records])
+
+
+def calibrate_checkpoint(
+    checkpoint: Path,
+    evaluation: Evaluation,
+    coverage: float,
+    protocol: dict,
+    trained: DataConfig,
+    *,
+    say: Callable[[str], None],
+) -> Calibration:
+    """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is what it was trained on.
+
+    Raises: CalibrationError where the images were trained on, or the coverage is no probability.
+    """
+    same = protocol["format"] == trained.format and protocol["root"] == trained.root
+    # without a fraction held out, a 'valid' that is cut from the training part now was trained on then
+    uncut = protocol["split"] == "valid" and trained.format == "isbi2015" and not trained.val_fraction
+    if same and (uncut or protocol["split"] in (trained.train_split, "all")):
+        raise CalibrationError(
+            f"calibration: the checkpoint was trained on split '{protocol['split']}', where its errors are too small; "
+            "calibrate on the validation part"
+        )
+    made = calibrate(
+        evaluation, coverage, protocol | {"checkpoint": checkpoint.name, "checkpoint_id": checkpoint_id(checkpoint)}
+    )
+    path = checkpoint.parent / FILE_NAME
+    write_calibration(path, made)
+    say(f"{path}: error radii for {100 * coverage:g} % coverage from {len(made.images)} images")
+    if made.infinite:
+        say(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
+    return made
+
+
+def find_calibration(checkpoint: Path, input_size: tuple[int, int], *, say: Callable[[str], None]) -> Calibration | None:
+    """The calibration beside a checkpoint; None, and a line why, where there is none or it is another model's.
+
+    Raises: CalibrationError where the file is broken.
+    """
+    path = checkpoint.parent / FILE_NAME
+    if not path.is_file():
+        return None
+    found = read_calibration(path)
+    if found.protocol.get("checkpoint_id") != checkpoint_id(checkpoint):
+        say(f"{path}: made for {found.protocol.get('checkpoint')}, or for other weights of that name; not used")
+        return None
+    if list(found.protocol.get("image_size", ())) != list(input_size):
+        say(f"{path}: made for input size {found.protocol.get('image_size')}, not {list(input_size)}; not used")
+        return None
+    return found
+
+
+def checkpoint_id(path: Path) -> str:
+    """Hash of a checkpoint file: radii hold for the very weights that they were made with."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    content = asdict(calibration) | {"images": list(calibration.images), "infinite": list(calibration.infinite)}
+    path.write_text(json.dumps(plain({"version": 1, **content}), indent=1, allow_nan=False) + "\n")
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Raises: CalibrationError where the file is no calibration of this project."""
+    try:
+        content = json.loads(path.read_text())
+        landmarks = {
+            symbol: LandmarkCalibration(
+                num=int(part["num"]), factor=_number(part["factor"]), fixed_mm=_number(part["fixed_mm"])
+            )
+            for symbol, part in content["landmarks"].items()
+        }
+        return Calibration(
+            coverage=float(content["coverage"]),
+            images=tuple(content["images"]),
+            protocol=dict(content["protocol"]),
+            landmarks=landmarks,
+        )
+    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise CalibrationError(f"{path}: not a calibration ({type(error).__name__}); make it again with --calibrate") from error
+
+
+def _number(value: float | str | None) -> float:
+    return math.nan if value is None else math.inf if value == "infinite" else float(value)
+
+
+def _symbols(evaluation: Evaluation) -> tuple[str, ...]:
+    return evaluation.records.landmarks.symbols

@@ -1,0 +1,160 @@
+"""What the landmarks' errors do to the numbers that orthodontists read: bias, limits of agreement, classes."""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from landmarks.evaluation.calibration import Calibration, radii_px, unseen
+from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.figures import reader_points
+from landmarks.measurements import CLASSES, Classes, available, facing, measure, measurement_radii
+from landmarks.statistics import agreement, cohen_kappa
+
+# The field's mark for a clinically acceptable difference: 2 degrees or 2 mm; ratios take 2 percentage points.
+ACCEPTED = 2.0
+
+
+def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) -> dict:
+    """Each measurement found against true, the classes, and which faces look left; with a calibration, intervals."""
+    symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
+    true_px = np.stack([record.points_px for record in evaluation.records.records])
+    rows = available(symbols)
+    found, true = measure(evaluation.found_px, symbols, sizes), measure(true_px, symbols, sizes)
+    half = None if calibration is None else half_widths(evaluation, calibration)
+    readers = [measure(points, symbols, sizes) for points in reader_points(evaluation.records).values()]
+    between = difference(*readers, rows) if len(readers) == 2 else np.full(found.shape, np.nan)
+    off = difference(found, true, rows)
+    measurements = {}
+    for m, row in enumerate(rows):
+        figures = agreement(off[:, m])
+        known = off[np.isfinite(off[:, m]), m]
+        apart = between[np.isfinite(between[:, m]), m]
+        measurements[row.name] = {
+            "unit": row.unit,
+            "norm": list(row.norm) if row.norm else None,
+            "landmarks": list(row.landmarks),
+            "sign": row.sign,
+            "source": row.source,
+            **figures._asdict(),
+            "mean_true": float(np.nanmean(true[:, m])) if known.size else None,
+            "mae": float(np.abs(known).mean()) if known.size else None,
+            "within_2": 100 * float((np.abs(known) <= ACCEPTED).mean()) if known.size else None,
+            "reader_mae": float(np.abs(apart).mean()) if apart.size else None,
+            "reader_within_2": 100 * float((np.abs(apart) <= ACCEPTED).mean()) if apart.size else None,
+            **_interval_figures(off[:, m], None if half is None else half[:, m]),
+        }
+    return {
+        "measurements": measurements,
+        "classes": _classes(rows, found, true, half, readers),
+        "facing": facing_figures(evaluation, true_px),
+        "accepted": ACCEPTED,
+        "without_pixel_size": int((~np.isfinite(sizes).all(axis=1)).sum()),
+    }
+
+
+def half_widths(evaluation: Evaluation, calibration: Calibration) -> np.ndarray:
+    """Half width of each measurement's interval [N, M]; infinite with a landmark's radius, NaN for calibration images.
+
+    A landmark moves a measurement along one direction only. For errors that scatter as a round Gaussian, the distance
+    that holds with probability c along one axis is z((1 + c) / 2) / sqrt(-2 ln(1 - c)) of the radius that holds in the
+    plane (0.77 at 90 %). The landmarks' shares then add up as independent errors do; the report says what was covered.
+    """
+    one_axis = stats.norm.ppf((1 + calibration.coverage) / 2) / math.sqrt(-2 * math.log(1 - calibration.coverage))
+    radius = one_axis * radii_px(calibration, evaluation)
+    radius[~unseen(calibration, evaluation)] = np.nan
+    return measurement_radii(evaluation.found_px, evaluation.records.landmarks.symbols, evaluation.pixel_size, radius)
+
+
+def difference(first: np.ndarray, second: np.ndarray, rows: tuple) -> np.ndarray:
+    """first - second [N, M]; angles wrapped into -180 to 180."""
+    off = first - second
+    turned = np.array([row.unit == "deg" for row in rows]) & (np.abs(off) > 180)
+    return np.where(turned, (off + 180) % 360 - 180, off)
+
+
+def facing_figures(evaluation: Evaluation, true_px: np.ndarray) -> dict:
+    """Which images show a face that looks left, by the points found; measurements mirror these."""
+    symbols = evaluation.records.landmarks.symbols
+    by_found, by_truth = facing(evaluation.found_px, symbols), facing(true_px, symbols)
+    ids = np.array([record.image_id for record in evaluation.records.records])
+    return {
+        "left": ids[by_found < 0].tolist(),
+        "left_by_truth": ids[by_truth < 0].tolist(),
+        "disagree": ids[(by_found != by_truth) & (by_found != 0) & (by_truth != 0)].tolist(),
+    }
+
+
+def _interval_figures(off: np.ndarray, half: np.ndarray | None) -> dict:
+    """How often a measurement's interval holds the true value, and how wide it is."""
+    if half is None:
+        return {"interval_coverage": None, "interval_half_width": None}
+    known = np.isfinite(off) & ~np.isnan(half)
+    if not known.any():
+        return {"interval_coverage": None, "interval_half_width": None}
+    return {
+        "interval_coverage": 100 * float((np.abs(off[known]) <= half[known]).mean()),
+        "interval_half_width": float(half[known].mean()),
+    }
+
+
+def _classes(rows: tuple, found: np.ndarray, true: np.ndarray, half: np.ndarray | None, readers: list[np.ndarray]) -> dict:
+    names = [row.name for row in rows]
+    tables = {}
+    for classes in CLASSES:
+        if classes.measurement in names:
+            m = names.index(classes.measurement)
+            seen = [reader[:, m] for reader in readers]
+            tables[classes.title] = _class_table(classes, found[:, m], true[:, m], None if half is None else half[:, m], seen)
+    return tables
+
+
+def _class_table(
+    classes: Classes, found: np.ndarray, true: np.ndarray, half: np.ndarray | None, readers: list[np.ndarray]
+) -> dict:
+    table = confusion(classes.assign(true), classes.assign(found))
+    figures = {
+        "measurement": classes.measurement,
+        "borders": list(classes.borders),
+        "names": list(classes.names),
+        "source": classes.source,
+        "table": table.tolist(),
+        "num": int(table.sum()),
+        "agreement": _percent(table),
+        "kappa": cohen_kappa(table),
+        "reader_agreement": None,
+        "uncertain": None,
+    }
+    if len(readers) == 2:
+        figures["reader_agreement"] = _percent(confusion(*(classes.assign(reader) for reader in readers)))
+    if half is not None:
+        doubtful = uncertain(classes, found, half)
+        known = np.isfinite(found) & np.isfinite(true) & ~np.isnan(half)
+        sure = known & ~doubtful
+        figures["uncertain"] = {
+            "num": int((doubtful & known).sum()),
+            "num_tested": int(known.sum()),
+            "agreement_certain": _percent(confusion(classes.assign(true[sure]), classes.assign(found[sure]))),
+            "agreement_uncertain": _percent(
+                confusion(classes.assign(true[doubtful & known]), classes.assign(found[doubtful & known]))
+            ),
+        }
+    return figures
+
+
+def uncertain(classes: Classes, values: np.ndarray, half: np.ndarray) -> np.ndarray:
+    """bool [N]: the interval value ± half crosses a border."""
+    low, high = classes.assign(values - half), classes.assign(values + half)
+    return ~np.isfinite(half) | (low != high)
+
+
+def confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Counts [3, 3], rows true and columns found; -1 (unknown) is left out."""
+    table = np.zeros((3, 3), int)
+    known = (true >= 0) & (found >= 0)
+    np.add.at(table, (true[known], found[known]), 1)
+    return table
+
+
+def _percent(table: np.ndarray) -> float | None:
+    return 100 * float(np.trace(table) / table.sum()) if table.sum() else None

@@ -1,0 +1,123 @@
+"""The figures as files: JSON, CSV and LaTeX."""
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.evaluation.evaluate import Evaluation
+from landmarks.metrics import format_figure
+
+_SCOPES = ("groups", "devices", "landmarks")
+_COLUMNS = (
+    "num_points", "mre_mm", "sd_mm", "median_mm", "p95_mm", "max_mm", "mre_px", "sd_px", "median_px", "p95_px", "max_px",
+    "mre_sn_mm", "median_sn_mm",
+)  # fmt: skip
+
+
+def plain(value):
+    """Figures without NaN, arrays and infinities, which JSON does not know: null, lists and the word "infinite"."""
+    if isinstance(value, dict):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else "infinite"
+    return value
+
+
+def write_metrics(path: Path, figures: dict) -> None:
+    path.write_text(json.dumps(plain(figures), indent=1, allow_nan=False) + "\n")
+
+
+def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.ndarray]) -> None:
+    """CSV, one row a point: image,symbol,x,y,peak,x_true,y_true,error_px,error_mm, then `more`; empty where unknown.
+
+    `more` holds arrays [N, K] by column name.
+    """
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", "symbol", "x", "y", "peak", "x_true", "y_true", "error_px", "error_mm", *more])
+        for i, record in enumerate(evaluation.records.records):
+            for k, symbol in enumerate(evaluation.records.landmarks.symbols):
+                values = [*evaluation.found_px[i, k], evaluation.peaks[i, k], *record.points_px[k]]
+                values += [evaluation.error_px[i, k], evaluation.error_mm[i, k], *(part[i, k] for part in more.values())]
+                writer.writerow([record.image_id, symbol, *("" if np.isnan(v) else f"{v:.4f}" for v in values)])
+
+
+def write_figures_csv(path: Path, figures: dict) -> None:
+    """One row a scope: overall, groups, devices, landmarks, with the ends of the 95 % intervals."""
+    rows = [("overall", "all", figures)]
+    rows += [(scope[:-1], name, part) for scope in _SCOPES for name, part in figures[scope].items()]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        radii = list(figures["sdr"])
+        ends = [f"{name}_{end}" for name in ("mre_mm", *(f"sdr_{r}" for r in radii)) for end in ("low", "high")]
+        writer.writerow(["scope", "name", *_COLUMNS, *(f"sdr_{r}" for r in radii), *ends])
+        for scope, name, part in rows:
+            intervals = part["intervals"]
+            limits = [intervals["mre_mm"], *(intervals["sdr"][r] for r in radii)]
+            values = [*(part[c] for c in _COLUMNS), *part["sdr"].values()]
+            values += [end for pair in limits for end in (pair or (None, None))]
+            writer.writerow([scope, name, *("" if v is None else v for v in values)])
+
+
+def write_measurements_csv(path: Path, measurements: dict) -> None:
+    """One row a measurement, every number that the report shows."""
+    keys = ("unit", "num", "mean_true", "bias", "mae", "sd", "lower", "upper", "within_2", "reader_mae", "interval_coverage")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["measurement", *keys])
+        for name, row in measurements.items():
+            writer.writerow([name, *("" if plain(row[key]) is None else plain(row[key]) for key in keys)])
+
+
+def latex_table(figures: dict) -> str:
+    """A booktabs table: overall, groups, devices, landmarks; the protocol in its caption."""
+    radii = list(figures["sdr"])
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table}",
+        "\\centering",
+        f"\\caption{{{_tex(caption(figures))}}}",
+        f"\\begin{{tabular}}{{l{'r' * (5 + len(radii))}}}",
+        "\\toprule",
+        "& \\multicolumn{1}{c}{MRE (95\\,\\% CI)} & SD & median & P95 & px & "
+        + " & ".join(f"SDR {float(r):g}" for r in radii)
+        + " \\\\",
+        "\\midrule",
+        _tex_row("all", figures),
+    ]
+    for scope in _SCOPES:
+        if figures[scope] and not (scope == "devices" and len(figures[scope]) == 1):
+            lines += ["\\midrule", *(_tex_row(name, part) for name, part in figures[scope].items())]
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
+
+
+def caption(figures: dict) -> str:
+    """One sentence that a table or a figure needs to be understood alone."""
+    protocol = figures.get("protocol", {})
+    words = f"{protocol.get('format', 'data')}, split {protocol.get('split', '?')}, {figures['num_images']} images, "
+    words += f"{figures['num_points']} points of {len(figures['landmarks'])} landmarks; ground truth: "
+    words += f"{protocol.get('ground_truth', '?')}; errors in mm (source px times each image's pixel size), SDR in %"
+    if figures["scale"]["num_implausible"] + figures["scale"]["num_check"]:
+        words += f". {figures['scale']['line']}"
+    return words
+
+
+def _tex_row(name: str, part: dict) -> str:
+    pair = part["intervals"]["mre_mm"]
+    between = f" ({pair[0]:.2f}--{pair[1]:.2f})" if pair else ""
+    cells = [format_figure(part["mre_mm"]) + between, *(format_figure(part[k]) for k in ("sd_mm", "median_mm", "p95_mm"))]
+    cells += [format_figure(part["mre_px"], 1), *(format_figure(share, 1) for share in part["sdr"].values())]
+    return " & ".join([_tex(name), *cells]) + " \\\\"
+
+
+def _tex(words: str) -> str:
+    for sign in "&%$#_{}":
+        words = words.replace(sign, f"\\{sign}")
+    return words.replace("`", "\\textasciigrave{}").replace("^", "\\textasciicircum{}")

@@ -1,0 +1,122 @@
+"""Error radii: made, written, read, used, refused; and what a review of the doubtful points finds."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from landmarks.config import DataConfig
+from landmarks.data.records import Record, RecordSet
+from landmarks.evaluation.calibration import (
+    FILE_NAME,
+    CalibrationError,
+    calibrate,
+    calibrate_checkpoint,
+    doubt_px,
+    find_calibration,
+    radii_px,
+    read_calibration,
+    write_calibration,
+)
+from landmarks.evaluation.confidence import confidence_figures
+from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.schema import LandmarkSet
+
+
+def simulated(num: int, *, first: int = 0, seed: int = 0):
+    """Images whose errors really scale with their maps' spread; five landmarks, 0.1 mm a px."""
+    rng = np.random.default_rng(seed)
+    landmarks = LandmarkSet(name="five", symbols=("S", "N", "A", "B", "Me"))
+    true = rng.uniform(200, 800, (num, 5, 2))
+    spread = rng.uniform(20, 60, (num, 5))
+    shapes = MapShapes(spread_px=spread, outside=np.zeros((num, 5)), target_px=np.full(num, 20.0))
+    excess = np.sqrt(spread**2 - 300)
+    found = true + 0.5 * excess[..., None] * rng.standard_normal((num, 5, 2))
+    records = tuple(
+        Record(image_id=f"{first + i}", image_path=None, points_px=true[i], pixel_size=(0.1, 0.1), device="d", split="valid")
+        for i in range(num)
+    )
+    return evaluate_points(RecordSet(landmarks=landmarks, records=records), found, np.ones((num, 5)), shapes)
+
+
+def test_radii_cover_new_images_and_follow_the_map():
+    calibration = calibrate(simulated(200), 0.9, {})
+    test = simulated(400, first=1000, seed=1)
+    figures = confidence_figures(test, calibration)
+    found = figures["calibrated"]
+    assert 87 < found["by_map"]["coverage"] < 93
+    assert 87 < found["fixed"]["coverage"] < 93
+    assert found["by_map"]["mean_radius"] < found["fixed"]["mean_radius"]  # the maps know, so the radii are smaller
+    within = test.error_px <= radii_px(calibration, test)
+    assert found["by_map"]["coverage"] == pytest.approx(100 * within.mean())
+    assert figures["rank_correlation"]["radius"]["all"] > 0.3
+    gross = figures["gross"]
+    assert gross["num"] == (test.error_mm > 4).sum()
+    order = np.argsort(-radii_px(calibration, test).ravel())[: math.ceil(0.1 * 2000)]
+    caught = (test.error_mm.ravel()[order] > 4).sum()
+    assert gross["caught_percent"]["10"] == pytest.approx(100 * caught / gross["num"])
+    assert gross["caught_percent"]["10"] > 20  # twice what chance would find
+
+
+def test_eight_images_give_an_infinite_radius_that_is_said(tmp_path):
+    calibration = calibrate(simulated(8), 0.9, {})
+    assert calibration.infinite == ("S", "N", "A", "B", "Me")
+    write_calibration(tmp_path / FILE_NAME, calibration)
+    content = json.loads((tmp_path / FILE_NAME).read_text())
+    assert content["landmarks"]["S"]["factor"] == "infinite"
+    assert content["infinite"] == ["S", "N", "A", "B", "Me"]
+    assert read_calibration(tmp_path / FILE_NAME) == calibration
+    found = confidence_figures(simulated(50, first=100, seed=2), calibration)["calibrated"]
+    assert found["by_map"]["coverage"] == 100
+    assert found["by_map"]["mean_radius"] == math.inf
+    assert not calibrate(simulated(9), 0.9, {}).infinite
+
+
+def test_images_of_the_calibration_do_not_test_it():
+    evaluation = simulated(30)
+    figures = confidence_figures(evaluation, calibrate(evaluation, 0.9, {}))
+    assert figures["num_images"] == 0
+    assert figures["calibrated"]["by_map"]["coverage"] is None
+    assert confidence_figures(evaluation, None)["num_images"] == 30
+
+
+def test_doubt_grows_with_every_sign_of_it():
+    evaluation = simulated(4)
+    base = doubt_px(evaluation)
+    for name, change in (("spread_px", 1.3), ("outside", 0.2)):
+        shapes = {key: getattr(evaluation.shapes, key) for key in ("spread_px", "outside", "target_px")}
+        shapes[name] = shapes[name] * change if name == "spread_px" else shapes[name] + change
+        more = evaluate_points(evaluation.records, evaluation.found_px, evaluation.peaks, MapShapes(**shapes))
+        assert (doubt_px(more) > base).all()
+    lower = evaluate_points(evaluation.records, evaluation.found_px, 0.5 * evaluation.peaks, evaluation.shapes)
+    assert (doubt_px(lower) > base).all()
+
+
+def test_a_calibration_stays_with_its_weights(tmp_path):
+    checkpoint = tmp_path / "best.pt"
+    checkpoint.write_bytes(b"weights")
+    said = []
+    protocol = {"format": "isbi2015", "root": "data", "split": "valid", "image_size": [64, 64]}
+    trained = DataConfig(format="isbi2015", root="data")
+    assert find_calibration(checkpoint, (64, 64), say=said.append) is None
+    made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained, say=said.append)
+    assert find_calibration(checkpoint, (64, 64), say=said.append) == made
+    assert find_calibration(checkpoint, (96, 64), say=said.append) is None
+    assert "input size" in said[-1]
+    checkpoint.write_bytes(b"other weights")
+    assert find_calibration(checkpoint, (64, 64), say=said.append) is None
+    assert "other weights" in said[-1]
+    (tmp_path / FILE_NAME).write_text("{}")
+    with pytest.raises(CalibrationError, match="not a calibration"):
+        find_calibration(checkpoint, (64, 64), say=said.append)
+
+
+@pytest.mark.parametrize(("split", "held_out"), [("train", 0.1), ("all", 0.1), ("valid", 0.0)])
+def test_training_images_make_no_calibration(tmp_path, split, held_out):
+    protocol = {"format": "isbi2015", "root": "data", "split": split}
+    trained = DataConfig(format="isbi2015", root="data", val_fraction=held_out)
+    with pytest.raises(CalibrationError, match="was trained on"):
+        calibrate_checkpoint(tmp_path / "best.pt", simulated(20), 0.9, protocol, trained, say=print)
+    with pytest.raises(CalibrationError, match="between 0 and 1"):
+        calibrate(simulated(20), 90, {})
