@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, match_names
 from landmarks.schema import AARIZ29
 
@@ -26,9 +27,9 @@ def read_aariz(root: Path, *, split: str, truth: str) -> RecordSet:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root to the unpacked Aariz folder")
     machines = read_machines(root / CSV_NAME)
-    records = []
+    records, manifest = [], Manifest(root)
     for name in SPLITS if split == "all" else (split,):
-        records += _read_split(split_folder(root, name), name, truth, machines)
+        records += _read_split(split_folder(root, name), name, truth, machines, manifest)
     return RecordSet(landmarks=AARIZ29, records=tuple(records))
 
 
@@ -67,7 +68,7 @@ def reader_folders(folder: Path) -> dict[str, Path]:
     return {reader: folder / "Annotations" / "Cephalometric Landmarks" / name for reader, name in _READERS.items()}
 
 
-def _read_split(folder: Path, split: str, truth: str, machines: dict) -> list[Record]:
+def _read_split(folder: Path, split: str, truth: str, machines: dict, manifest: Manifest) -> list[Record]:
     images = find_images(folder / "Cephalograms")
     files = {
         reader: {path.stem: path for path in sorted(place.glob("*.json"))}
@@ -88,8 +89,8 @@ def _read_split(folder: Path, split: str, truth: str, machines: dict) -> list[Re
             Record(
                 image_id=name,
                 image_path=image_path,
-                points_px=ground_truth(readers, truth, str(image_path)),
-                pixel_size=(size, size),
+                points_px=_truth(readers, truth, image_path, manifest),
+                pixel_size=manifest.pixel_size(image_path, size),
                 device=device,
                 split=split,
                 readers=readers,
@@ -97,6 +98,15 @@ def _read_split(folder: Path, split: str, truth: str, machines: dict) -> list[Re
             )
         )
     return records
+
+
+def _truth(readers: dict[str, np.ndarray], truth: str, image_path: Path, manifest: Manifest) -> np.ndarray:
+    """The official rule rounds up in pixels of the original, so a prepared copy goes back to them for it."""
+    resized = manifest.of(image_path)
+    if truth != "official" or resized is None:
+        return ground_truth(readers, truth, str(image_path))
+    readers = {name: resized.to_source(points).round(3) for name, points in readers.items()}
+    return resized.to_copy(ground_truth(readers, truth, str(image_path)))
 
 
 def read_points(path: Path) -> np.ndarray:

@@ -1,97 +1,83 @@
-"""Decoded images, kept once: gray, uint8, shrunk by area, packed in one array that all workers share."""
+"""Where decoded images are kept: in memory, in a file that later runs use again, or nowhere; each image once."""
 
+import atexit
 import contextlib
 import hashlib
 import json
-import mmap
-import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
+import time
+import weakref
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-from tqdm import tqdm
 
 from landmarks.config import DataConfig
+from landmarks.data.filelock import exclusive, is_held
+from landmarks.data.packfile import CACHE_VERSION, PackedStore, open_pack, write_pack
 from landmarks.data.records import DataError, Record
-from landmarks.images import ImageError, read_gray, shrink
+from landmarks.data.resources import available_memory, ranks_of_this_machine
+from landmarks.images import read_gray, shrink
 
-# Raise it whenever the same files would give other bytes.
-CACHE_VERSION = 1
+SUFFIX, UNFINISHED = ".cache", ".unfinished"
 
 
-class ImageStore:
+class ImageStore(Protocol):
     """Shrunk images by index; `image(i)` gives uint8 [h, w] and the source size (height, width)."""
 
-    def image(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
-        raise AssertionError("a store defines image()")
+    def image(self, index: int) -> tuple[np.ndarray, tuple[int, int]]: ...
 
 
-class FileStore(ImageStore):
+class FileStore:
     """No cache: every call decodes the file."""
 
     def __init__(self, paths: list[Path], size: tuple[int, int], margin: float) -> None:
         self._paths, self._size, self._margin = paths, size, margin
 
     def image(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
-        return _load(self._paths[index], self._size, self._margin)
-
-
-class PackedStore(ImageStore):
-    """One flat uint8 array over all images, in shared memory or mapped from a file."""
-
-    def __init__(self, flat: np.ndarray, index: dict, path: Path | None = None) -> None:
-        self._flat, self._index, self._path = flat, index, path
-        sizes = [h * w for h, w in index["shapes"]]
-        self._starts = np.concatenate([[0], np.cumsum(sizes)])
-
-    @property
-    def num_bytes(self) -> int:
-        return int(self._starts[-1])
-
-    def image(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
-        error = self._index["errors"].get(str(index))
-        if error:
-            raise ImageError(error)
-        view = self._flat[self._starts[index] : self._starts[index + 1]]
-        return view.reshape(self._index["shapes"][index]), tuple(self._index["source_sizes"][index])
-
-    def __reduce__(self):
-        """Workers that are spawned, not forked, map the file again instead of copying it."""
-        assert self._path is not None, "a store without a file is only shared by forking"
-        return open_packed, (self._path,)
-
-
-def open_packed(folder: Path) -> PackedStore:
-    """A finished cache folder, mapped read-only. Raises: OSError, ValueError where it is not whole."""
-    index = json.loads((folder / "index.json").read_text())
-    num_bytes = sum(h * w for h, w in index["shapes"])
-    if (folder / "images.bin").stat().st_size != num_bytes:
-        raise ValueError(f"{folder}: cache of the wrong length")
-    return PackedStore(np.memmap(folder / "images.bin", dtype=np.uint8, mode="r"), index, folder)
+        image = read_gray(self._paths[index])
+        return shrink(image, self._size, self._margin)[0], image.shape
 
 
 def open_store(records: Iterable[Record], data: DataConfig, *, say: Callable[[str], None]) -> ImageStore:
-    """The store that `data.cache` asks for, built where it is not there yet.
+    """The store that `data.cache` asks for, built where it is not there yet; the next best where there is no room.
 
     Raises: DataError naming an image that cannot be read (unless data.on_error is 'skip').
     """
     paths = [record.image_path for record in records]
-    mode, why = _choose(data, len(paths))
-    if why:
-        say(why)
-    if mode == "none":
+    if data.cache == "none":
         return FileStore(paths, data.image_size, data.cache_scale)
-    if mode == "disk":
+    key = cache_key(paths, data)
+    mode = data.cache if data.cache != "auto" else _choose(key, data, len(paths), say)
+    order = {"ram": (_ram_or_none, _disk_or_none), "disk": (_disk_or_none, _ram_or_none), "none": ()}[mode]
+    for build in order:
+        store = build(key, paths, data, say)
+        if store is not None:
+            if store.errors and data.on_error == "stop":
+                raise DataError(next(iter(store.errors.values())))
+            return store
+    if order:
+        say("cache: none; every image is decoded each time that it is used, which is slow")
+    return FileStore(paths, data.image_size, data.cache_scale)
+
+
+def cache_key(paths: list[Path], data: DataConfig) -> str:
+    """Hash of all that decides the cache's bytes: files (name, size, times), size and version.
+
+    Raises: DataError naming a file that is not there.
+    """
+    digest = hashlib.sha256(json.dumps([CACHE_VERSION, list(data.image_size), data.cache_scale]).encode())
+    for path in paths:
         try:
-            return _disk_store(paths, data, say)
+            stat = path.stat()
         except OSError as error:
-            say(f"disk cache in {data.cache_dir} failed ({error.strerror or error}); images go to RAM instead")
-    return _ram_store(paths, data)
+            raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+        # the change time as well: copying tools set a file's modification time back
+        digest.update(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}\n".encode())
+    return digest.hexdigest()[:24]
 
 
 def image_bound(data: DataConfig) -> int:
@@ -100,117 +86,144 @@ def image_bound(data: DataConfig) -> int:
     return height * width
 
 
-def available_memory() -> int:
-    """Bytes that this process may still use: the container's limit where there is one, else the host's free memory."""
-    free = []
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
-    for limit, used in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            free.append(int(Path(limit).read_text()) - int(Path(used).read_text()))
-    return max(0, min(free)) if free else 4 << 30
+def _choose(key: str, data: DataConfig, num: int, say: Callable[[str], None]) -> str:
+    need, free, folder = num * image_bound(data), available_memory(), Path(data.cache_dir)
+    sizes = f"the images need at most {_gib(need)}, {_gib(free)} of memory are free"
+    if (folder / (key + SUFFIX)).is_file():
+        say(f"cache: disk (an earlier run left it in {folder})")
+        return "disk"
+    if need < free / 2 or (ranks_of_this_machine() > 1 and _note(key).exists()):
+        say(f"cache: ram ({sizes})")
+        return "ram"
+    if need < _free_disk(folder):
+        say(f"cache: disk ({sizes}, more than half of it would be taken)")
+        return "disk"
+    say(f"cache: none ({sizes}, {_gib(_free_disk(folder))} on the disk of {folder})")
+    return "none"
 
 
-def _choose(data: DataConfig, num: int) -> tuple[str, str]:
-    if data.cache != "auto":
-        return data.cache, ""
-    need, free = num * image_bound(data), available_memory()
-    mode = "ram" if need < free / 2 else "disk"
-    return mode, f"cache: {mode} (images need at most {need / 2**30:.2f} GiB, {free / 2**30:.1f} GiB of memory are free)"
-
-
-def _load(path: Path, size: tuple[int, int], margin: float) -> tuple[np.ndarray, tuple[int, int]]:
-    image = read_gray(path)
-    return shrink(image, size, margin)[0], image.shape
-
-
-def _fill(paths: list[Path], data: DataConfig, write: Callable[[np.ndarray], None]) -> dict:
-    """Decodes all images in threads (OpenCV releases the lock), writes them in order, returns the index."""
-
-    def load(path: Path):
-        try:
-            return *_load(path, data.image_size, data.cache_scale), ""
-        except ImageError as error:
-            if data.on_error == "stop":
-                raise DataError(str(error)) from error
-            return np.zeros((1, 1), np.uint8), (1, 1), str(error)
-
-    index: dict = {"version": CACHE_VERSION, "shapes": [], "source_sizes": [], "errors": {}}
-    # decoded images that wait for their turn are whole images, so only a few are under way at once
-    with (
-        ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-        tqdm(total=len(paths), desc="decode", unit="img", leave=False, mininterval=1) as bar,
-    ):
-        for start in range(0, len(paths), 64):
-            for image, source_size, error in pool.map(load, paths[start : start + 64]):
-                if error:
-                    index["errors"][str(len(index["shapes"]))] = error
-                index["shapes"].append(list(image.shape))
-                index["source_sizes"].append(list(source_size))
-                write(image)
-                bar.update()
-    return index
-
-
-def _ram_store(paths: list[Path], data: DataConfig) -> PackedStore:
-    if "fork" not in multiprocessing.get_all_start_methods() or sys.platform == "darwin":
-        return _file_in_memory(paths, data)
-    # reserved, not used: pages of an anonymous map cost nothing until they are written
-    shared = mmap.mmap(-1, max(1, len(paths) * image_bound(data)))
-    flat = np.frombuffer(shared, dtype=np.uint8)
-    position = 0
-
-    def write(image: np.ndarray) -> None:
-        nonlocal position
-        flat[position : position + image.size] = image.reshape(-1)
-        position += image.size
-
-    return PackedStore(flat, _fill(paths, data, write))
-
-
-def _file_in_memory(paths: list[Path], data: DataConfig) -> PackedStore:
-    """Where workers are spawned, they share a temporary file that the system keeps in its page cache."""
-    import atexit
-
-    folder = Path(tempfile.mkdtemp(prefix="landmarks_cache_"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _write_folder(folder, paths, data)
-    return open_packed(folder)
-
-
-def cache_key(paths: list[Path], data: DataConfig) -> str:
-    """Hash of all that decides the cache's bytes: files (name, size, time), size and version."""
-    digest = hashlib.sha256(json.dumps([CACHE_VERSION, list(data.image_size), data.cache_scale]).encode())
-    for path in paths:
-        stat = path.stat()
-        digest.update(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:24]
-
-
-def _disk_store(paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
-    folder = Path(data.cache_dir) / cache_key(paths, data)
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        return open_packed(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+def _free_disk(folder: Path) -> int:
+    """Bytes that a file in this folder, which need not be there yet, may take."""
+    place = next((p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir()), None)
     try:
-        _write_folder(building, paths, data)
-        # another process may have finished the same cache meanwhile: then its folder is as good as ours
+        return shutil.disk_usage(place).free if place else 0
+    except OSError:
+        return 0
+
+
+def _disk_or_none(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore | None:
+    final = Path(data.cache_dir) / (key + SUFFIX)
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return open_pack(final, key)
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(final.parent)
+        return _build_on_disk(final, key, paths, data, say)
+    except OSError as error:
+        say(f"cache: not on disk, {final.parent}: {error.strerror or error} (free some room or set data.cache_dir)")
+        return None
+
+
+def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+    """Written under another name and renamed when it is whole; a second process waits for the first one's file."""
+    with exclusive(_lock_of(final), lambda: say(f"cache: waiting for another process that builds {final}")):
+        # the process that was waited for may have finished the same cache
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return open_pack(final, key)
+        need, free = len(paths) * image_bound(data), _free_disk(final.parent)
+        if need > free:
+            raise OSError(f"the images need up to {_gib(need)}, {_gib(free)} are free")
+        handle, name = tempfile.mkstemp(prefix=f".{key}.", suffix=UNFINISHED, dir=final.parent)
+        try:
+            with open(handle, "wb") as file:
+                line = write_pack(file, key, paths, data)
+                os.fsync(file.fileno())
+            # Windows refuses to replace a file that another process has mapped: then that one is as good
+            with contextlib.suppress(PermissionError):
+                Path(name).replace(final)
+        finally:
+            remove_file(Path(name))
+    say(f"cache: {line}, in {final}")
+    return open_pack(final, key)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Removes what killed builds left: files whose lock no living process holds."""
+    for path in folder.glob(f".*{UNFINISHED}"):
+        lock = _lock_of(folder / (path.name.split(".")[1] + SUFFIX))
         with contextlib.suppress(OSError):
-            building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
-    return open_packed(folder)
+            # an hour, because on a disk that knows no locks a living build looks the same
+            if (lock.exists() and not is_held(lock)) or path.stat().st_mtime < time.time() - 3600:
+                path.unlink()
 
 
-def _write_folder(folder: Path, paths: list[Path], data: DataConfig) -> None:
-    with (folder / "images.bin").open("wb") as file:
-        index = _fill(paths, data, lambda image: file.write(np.ascontiguousarray(image).data))
-        file.flush()
-        os.fsync(file.fileno())
-    (folder / "index.json").write_text(json.dumps(index))
+def _lock_of(final: Path) -> Path:
+    return final.with_name(f".{final.stem}.lock")
+
+
+def _ram_or_none(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore | None:
+    """One copy for all workers and all training processes of a machine."""
+    try:
+        if ranks_of_this_machine() > 1 and hasattr(os, "memfd_create"):
+            return _shared_by_ranks(key, paths, data, say)
+        return _in_memory(key, paths, data, say)
+    except OSError as error:
+        say(f"cache: not in memory: {error.strerror or error}")
+        return None
+
+
+def _in_memory(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+    """A file without a name: it lives in memory and goes when the last process that has it mapped ends."""
+    need, free = len(paths) * image_bound(data), available_memory()
+    if need > 0.9 * free:
+        raise OSError(f"the images need up to {_gib(need)}, {_gib(free)} are free")
+    if not hasattr(os, "memfd_create"):
+        return _in_temporary_file(key, paths, data, say)
+    handle = os.memfd_create("landmarks-cache", os.MFD_CLOEXEC)
+    try:
+        with open(handle, "wb", closefd=False) as file:
+            line = write_pack(file, key, paths, data)
+    except BaseException:
+        os.close(handle)
+        raise
+    say(f"cache: {line}, in memory")
+    store = open_pack(Path(f"/proc/{os.getpid()}/fd/{handle}"), key)
+    # open as long as the store is used: workers that are spawned and other ranks come to the file through it
+    weakref.finalize(store, os.close, handle)
+    return store
+
+
+def _in_temporary_file(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+    """Where there are no files without a name, the system keeps a temporary one in its page cache."""
+    handle, name = tempfile.mkstemp(prefix="landmarks_", suffix=SUFFIX)
+    atexit.register(remove_file, Path(name))
+    with open(handle, "wb") as file:
+        line = write_pack(file, key, paths, data)
+    say(f"cache: {line}, in {name}")
+    return open_pack(Path(name), key)
+
+
+def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+    """The first rank builds and writes down where its memory is; the others wait for its lock and map the same pages."""
+    note = _note(key)
+    with exclusive(note.with_suffix(".lock"), lambda: None):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return open_pack(Path(note.read_text()), key)
+        store = _in_memory(key, paths, data, say)
+        note.write_text(str(store.path))
+        atexit.register(remove_file, note)
+    return store
+
+
+def _note(key: str) -> Path:
+    """Where the ranks of one launcher, their common parent, look for the memory that the first one filled."""
+    return Path(tempfile.gettempdir()) / f"landmarks_{os.getppid()}_{key}"
+
+
+def remove_file(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def _gib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**30:.2f} GiB"

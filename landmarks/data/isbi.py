@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, held_out, match_names
 from landmarks.schema import ISBI19
 
 PIXEL_SIZE_MM = 0.1
-_FOLDERS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
+DEVICE = "ISBI 2015"
+FOLDERS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
 _READERS = {"senior": "400_senior", "junior": "400_junior"}
 
 
@@ -22,9 +24,9 @@ def read_isbi(root: Path, *, split: str, truth: str, val_fraction: float, seed: 
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root to the challenge's folder")
     if split == "all":
-        present = [name for name, folder in _FOLDERS.items() if (root / "RawImage" / folder).is_dir()]
+        present = [name for name, folder in FOLDERS.items() if (root / "RawImage" / folder).is_dir()]
         return RecordSet(landmarks=ISBI19, records=tuple(r for name in present for r in _read_folder(root, name, truth)))
-    if split not in (*_FOLDERS, "valid"):
+    if split not in (*FOLDERS, "valid"):
         raise DataError(f"{root}: ISBI 2015 has no split '{split}'; choose train, valid, test1, test2 or all")
     records = _read_folder(root, "train" if split == "valid" else split, truth)
     if split == "valid" and not val_fraction:
@@ -49,21 +51,23 @@ def reader_folders(root: Path) -> dict[str, Path]:
 
 
 def _read_folder(root: Path, split: str, truth: str) -> list[Record]:
-    images = find_images(root / "RawImage" / _FOLDERS[split])
+    images = find_images(root / "RawImage" / FOLDERS[split])
     files = {reader: {path.stem: path for path in folder.glob("*.txt")} for reader, folder in reader_folders(root).items()}
     for reader, found in files.items():
         # the annotation folders hold all 400 images, so a text file without an image of this split is no error
         match_names(images, {name: path for name, path in found.items() if name in images}, f"{reader} reader's points")
-    records = []
+    records, manifest = [], Manifest(root)
     for name, image_path in images.items():
+        resized = manifest.of(image_path)
+        factors = resized.pixel_factors if resized else (1.0, 1.0)
         readers = {reader: read_points(files[reader][name]) for reader in files}
         records.append(
             Record(
                 image_id=name,
                 image_path=image_path,
                 points_px=ground_truth(readers, truth, str(image_path)),
-                pixel_size=(PIXEL_SIZE_MM, PIXEL_SIZE_MM),
-                device="ISBI 2015",
+                pixel_size=(PIXEL_SIZE_MM * factors[0], PIXEL_SIZE_MM * factors[1]),
+                device=DEVICE,
                 split=split,
                 readers=readers,
             )

@@ -1,17 +1,13 @@
 """From settings to batches: read the records of a split, warp and augment in workers, hand over uint8 and points."""
 
 import contextlib
-import csv
 import hashlib
-import multiprocessing
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -21,9 +17,10 @@ from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
 from landmarks.data.isbi import read_isbi
-from landmarks.data.records import DataError, Record, RecordSet
+from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
 from landmarks.data.synthetic import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
+from landmarks.data.workers import make_image_loader
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import ImageError, warp
 
@@ -80,17 +77,6 @@ def synthetic_root(data: DataConfig) -> Path:
     return root
 
 
-def read_exclusions(path: Path) -> dict[str, str]:
-    """CSV `image,reason` -> reason by image id. Raises: DataError."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        if "image" not in (reader.fieldnames or ()):
-            raise DataError(f"{path}: no column 'image'; the header is image,reason")
-        return {row["image"]: row.get("reason") or "" for row in reader}
-
-
 def fingerprint(records: RecordSet) -> str:
     """Hash of the images' names and points: two runs with the same one saw the same labels."""
     digest = hashlib.sha256(",".join(records.landmarks.symbols).encode())
@@ -134,8 +120,13 @@ class CephalogramDataset(Dataset):
     def __len__(self) -> int:
         return len(self._records)
 
+    def path(self, index: int) -> Path:
+        return self._records[index].image_path
+
     def __getitem__(self, key: tuple[int, int]) -> Sample:
         epoch, index = key
+        if index < 0:
+            return self._filler(self[(epoch, ~index)])
         record = self._records[index]
         try:
             image, source_size = self._store.image(index)
@@ -162,6 +153,10 @@ class CephalogramDataset(Dataset):
             error="",
         )
 
+    def _filler(self, sample: Sample) -> Sample:
+        """A sample that counts for nothing, for a rank that has no image of a short batch."""
+        return sample._replace(visible=torch.zeros_like(sample.visible), index=-1, error="")
+
     def _unreadable(self, index: int, error: str) -> Sample:
         return Sample(
             image=torch.zeros(1, *self._input_size, dtype=torch.uint8),
@@ -176,11 +171,19 @@ class CephalogramDataset(Dataset):
 class BatchPlan:
     """Which (epoch, index) pairs make which batch: a new order every epoch by (seed, epoch), or the given order.
 
-    `start` batches are left out at the front, so that a resumed epoch goes on where it stopped.
+    `start` batches are left out at the front, so that a resumed epoch goes on where it stopped. Of several ranks each
+    takes its share of every batch; a rank that gets nothing of a short last batch gets a filler, ~index.
+
+    Raises: ValueError where a batch is smaller than the number of ranks.
     """
 
-    def __init__(self, num: int, batch_size: int, *, seed: int, shuffle: bool) -> None:
+    def __init__(self, num: int, batch_size: int, *, seed: int, shuffle: bool, rank: int = 0, ranks: int = 1) -> None:
+        if batch_size < ranks:
+            raise ValueError(
+                f"train.batch_size: {batch_size} images cannot be shared by {ranks} processes; write {ranks} or more"
+            )
         self.num, self.batch_size, self.seed, self.shuffle = num, batch_size, seed, shuffle
+        self.rank, self.ranks = rank, ranks
         self.epoch, self.start = 0, 0
 
     def __len__(self) -> int:
@@ -191,23 +194,14 @@ class BatchPlan:
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch, 0xDA7A]).permutation(self.num)
         for first in range(self.start * self.batch_size, self.num, self.batch_size):
-            yield [(self.epoch, int(i)) for i in order[first : first + self.batch_size]]
+            batch = order[first : first + self.batch_size]
+            share = batch[self.rank :: self.ranks]
+            yield [(self.epoch, int(i)) for i in (share if len(share) else ~batch[:1])]
 
 
 def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
-    """Batches of `Sample`; workers stay alive between epochs."""
-    workers = data.workers if data.workers >= 0 else max(1, min(8, (os.cpu_count() or 2) - 1))
-    context = "fork" if workers and sys.platform == "linux" else None
-    return DataLoader(
-        dataset,
-        batch_sampler=plan,
-        num_workers=workers,
-        prefetch_factor=data.prefetch if workers else None,
-        persistent_workers=workers > 0,
-        pin_memory=pin_memory,
-        worker_init_fn=_start_worker if workers else None,
-        multiprocessing_context=multiprocessing.get_context(context) if context else None,
-    )
+    """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
+    return make_image_loader(dataset, plan, data, batch_size=plan.batch_size, pin_memory=pin_memory)
 
 
 def open_dataset(
@@ -219,9 +213,3 @@ def open_dataset(
     if data.cache != "none":
         check_points_inside(records, store)
     return records, CephalogramDataset(records, store, data.image_size, augment=augment, seed=seed)
-
-
-def _start_worker(_: int) -> None:
-    cv2.setNumThreads(0)  # the workers themselves are the parallelism
-    # Ctrl-C reaches the whole process group; the training process alone decides what happens
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,5 +1,6 @@
 """What one labelled cephalogram is, whatever format it came from."""
 
+import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -109,6 +110,17 @@ def match_names(images: dict[str, Path], annotated: dict[str, Path], what: str) 
     for name in sorted(annotated.keys() - images.keys()):
         others = len(annotated.keys() - images.keys()) - 1
         raise DataError(f"{annotated[name]}: {what} without image{_and_more(others)}; add the image or remove the file")
+
+
+def read_exclusions(path: Path) -> dict[str, str]:
+    """CSV `image,reason` -> reason by image id. Raises: DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(line for line in file if not line.startswith("#"))
+        if "image" not in (reader.fieldnames or ()):
+            raise DataError(f"{path}: no column 'image'; the header is image,reason")
+        return {row["image"]: row.get("reason") or "" for row in reader}
 
 
 def held_out(num: int, fraction: float, seed: int) -> np.ndarray:

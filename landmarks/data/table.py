@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, held_out
 from landmarks.images import IMAGE_SUFFIXES
 from landmarks.schema import GROUPS, LandmarkSet
@@ -25,7 +26,8 @@ def read_table(root: Path, *, split: str, val_fraction: float, seed: int) -> Rec
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         landmarks = _landmarks(path, list(reader.fieldnames or ()))
-        records = [_record(root, path, reader.line_num, row, landmarks) for row in reader]
+        manifest = Manifest(root)
+        records = [_record(root, path, reader.line_num, row, landmarks, manifest) for row in reader]
     if not records:
         raise DataError(f"{path}: no rows")
     _same_images(root, path, records)
@@ -49,7 +51,7 @@ def _landmarks(path: Path, columns: list[str]) -> LandmarkSet:
     return LandmarkSet(name="table", symbols=tuple(symbols), groups=GROUPS)
 
 
-def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet) -> Record:
+def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet, manifest: Manifest) -> Record:
     where = f"{path}, line {line}"
     image_path = root / "images" / (row["image"] or "")
     if not image_path.is_file():
@@ -62,7 +64,7 @@ def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet
         image_id=Path(row["image"]).stem,
         image_path=image_path,
         points_px=np.array(points),
-        pixel_size=None if math.isnan(size) else (size, size),
+        pixel_size=None if math.isnan(size) else manifest.pixel_size(image_path, size),
         device=row.get("device") or "unknown",
         split=row.get("split") or "all",
     )

@@ -1,0 +1,247 @@
+"""What a data set holds, read with all its defects: the readers stop at the first one, a check lists them all."""
+
+import csv
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.data import aariz, isbi
+from landmarks.data.manifest import Manifest
+from landmarks.data.records import DataError
+from landmarks.images import IMAGE_SUFFIXES
+from landmarks.schema import AARIZ29, GROUPS, ISBI19, LandmarkSet
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that is wrong, or looks wrong."""
+
+    kind: str
+    text: str
+    """One line for a person, with the image's id in it."""
+    images: tuple[str, ...] = ()
+    """Ids of the images that are accused; none where a device or the whole set is."""
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(kw_only=True, slots=True)
+class Entry:
+    """One image file with what the annotation files say of it."""
+
+    image_id: str
+    path: Path
+    split: str
+    device: str = "unknown"
+    pixel_size: tuple[float, float] | None = None
+    readers: dict[str, np.ndarray] = field(default_factory=dict)
+    """Points [K, 2] in px by reader, NaN where there is none."""
+    size: tuple[int, int] | None = None
+    """(height, width), None where the file cannot be read."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Inventory:
+    root: Path
+    landmarks: LandmarkSet
+    entries: list[Entry] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def find(self, kind: str, text: str, *images: str, symbols: tuple[str, ...] = ()) -> None:
+        self.findings.append(Finding(kind=kind, text=text, images=images, symbols=symbols))
+
+
+def take_inventory(root: Path, data_format: str) -> Inventory:
+    """Everything below `root`. Raises: DataError where it is no data set of this format at all."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; --root is the folder of the data set")
+    inventory = {"isbi2015": _isbi, "table": _table}.get(data_format, _aariz)(root)
+    if not inventory.entries:
+        raise DataError(f"{root}: no images in the layout of '{data_format}'; see data/README.md")
+    for name, count in Counter(entry.image_id for entry in inventory.entries).items():
+        if count > 1:
+            places = ", ".join(e.path.relative_to(root).as_posix() for e in inventory.entries if e.image_id == name)
+            inventory.find("doubled id", f"{name}: the id of {count} images: {places}", name)
+    return inventory
+
+
+def _images(inventory: Inventory, folder: Path, split: str) -> list[Entry]:
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    return [Entry(image_id=path.stem, path=path, split=split) for path in paths]
+
+
+def _aariz(root: Path) -> Inventory:
+    inventory, manifest = Inventory(root=root, landmarks=AARIZ29), Manifest(root)
+    machines = _aariz_csv(inventory, root / aariz.CSV_NAME)
+    for split in aariz.SPLITS:
+        folder = next((root / name for name in (split, split.capitalize()) if (root / name).is_dir()), None)
+        if folder is None:
+            inventory.find("split missing", f"{split}: no folder of this split")
+            continue
+        if not (folder / "Cephalograms").is_dir():
+            inventory.find("split missing", f"{split}: no folder {folder / 'Cephalograms'}")
+            continue
+        entries = _images(inventory, folder / "Cephalograms", split)
+        names = {entry.image_id for entry in entries}
+        for reader, place in aariz.reader_folders(folder).items():
+            files = {path.stem: path for path in sorted(place.glob("*.json"))} if place.is_dir() else {}
+            _unmatched(inventory, names, files, split, f"{reader} reader's points")
+            for entry in entries:
+                if entry.image_id in files:
+                    _aariz_points(inventory, entry, reader, files[entry.image_id])
+        for entry in entries:
+            if entry.image_id in machines:
+                entry.device, size, mode = machines.pop(entry.image_id)
+                entry.pixel_size = manifest.pixel_size(entry.path, size)
+                if mode and mode != split:
+                    inventory.find("split disagrees", f"{entry.image_id}: lies in {split}, the CSV says {mode}", entry.image_id)
+            else:
+                inventory.find("not in CSV", f"{entry.image_id}: no row in {aariz.CSV_NAME}", entry.image_id)
+        inventory.entries += entries
+    if machines:
+        some = ", ".join(sorted(machines)[:5]) + (", ..." if len(machines) > 5 else "")
+        inventory.find("image missing", f"{len(machines)} rows of {aariz.CSV_NAME} have no image: {some}")
+    return inventory
+
+
+def _aariz_csv(inventory: Inventory, path: Path) -> dict[str, tuple[str, float, str]]:
+    try:
+        machines = aariz.read_machines(path)
+    except DataError as error:
+        inventory.find("CSV broken", str(error))
+        return {}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        counts = Counter(row["cephalogram_id"].strip() for row in csv.DictReader(file))
+    for name, count in counts.items():
+        if count > 1:
+            inventory.find("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
+    return machines
+
+
+def _aariz_points(inventory: Inventory, entry: Entry, reader: str, path: Path) -> None:
+    try:
+        points = aariz.read_points(path)
+        entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ").split(";")[0]
+        inventory.find("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
+        return
+    counts = Counter(item["symbol"] for item in entries)
+    doubled = tuple(s for s, count in counts.items() if count > 1)
+    if doubled:
+        line = f"{entry.image_id}: {', '.join(doubled)} more than once in the {reader} reader's file"
+        inventory.find("doubled point", line, entry.image_id, symbols=doubled)
+    unset = tuple(item["symbol"] for item in entries if _is_unset(item["value"]))
+    if unset:
+        line = f"{entry.image_id}: {', '.join(unset)} at (-1, -1) in the {reader} reader's file"
+        inventory.find("point (-1, -1)", line, entry.image_id, symbols=unset)
+        points[[AARIZ29.index(s) for s in unset if s in AARIZ29.symbols]] = np.nan
+    entry.readers[reader] = points
+    _missing(inventory, entry, reader, tuple(s for s in AARIZ29.symbols if s not in counts))
+
+
+def _is_unset(value: dict | None) -> bool:
+    return not value or (value["x"], value["y"]) == (-1, -1)
+
+
+def _missing(inventory: Inventory, entry: Entry, reader: str, symbols: tuple[str, ...]) -> None:
+    if symbols:
+        who = f" in the {reader} reader's file" if reader != "truth" else ""
+        line = f"{entry.image_id}: no {', '.join(symbols)}{who}"
+        inventory.find("missing point", line, entry.image_id, symbols=symbols)
+
+
+def _unmatched(inventory: Inventory, names: set[str], files: dict[str, Path], split: str, what: str) -> None:
+    for name in sorted(names - files.keys()):
+        inventory.find("annotation missing", f"{name}: no {what} ({split})", name)
+    for name in sorted(files.keys() - names):
+        inventory.find("image missing", f"{name}: {what}, but no image in {split}", name)
+
+
+def _isbi(root: Path) -> Inventory:
+    inventory, manifest = Inventory(root=root, landmarks=ISBI19), Manifest(root)
+    folders = isbi.reader_folders(root)
+    for split, folder in isbi.FOLDERS.items():
+        place = root / "RawImage" / folder
+        if not place.is_dir():
+            continue
+        entries = _images(inventory, place, split)
+        names = {entry.image_id for entry in entries}
+        for reader, annotated in folders.items():
+            files = {path.stem: path for path in sorted(annotated.glob("*.txt"))}
+            # the folders hold the points of all 400 images: only those between this split's first and last are its own
+            own = {n: p for n, p in files.items() if names and min(names) <= n <= max(names)}
+            _unmatched(inventory, names, own, split, f"{reader} reader's points")
+            for entry in entries:
+                if entry.image_id in own:
+                    _isbi_points(inventory, entry, reader, own[entry.image_id])
+        for entry in entries:
+            entry.device = isbi.DEVICE
+            resized = manifest.of(entry.path)
+            factors = resized.pixel_factors if resized else (1.0, 1.0)
+            entry.pixel_size = (isbi.PIXEL_SIZE_MM * factors[0], isbi.PIXEL_SIZE_MM * factors[1])
+        inventory.entries += entries
+    return inventory
+
+
+def _isbi_points(inventory: Inventory, entry: Entry, reader: str, path: Path) -> None:
+    try:
+        points = isbi.read_points(path)
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ").split(";")[0]
+        inventory.find("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
+        return
+    unset = tuple(s for s, point in zip(ISBI19.symbols, points, strict=True) if np.isnan(point).all())
+    if unset:
+        line = f"{entry.image_id}: {', '.join(unset)} at (-1, -1) in the {reader} reader's file"
+        inventory.find("point (-1, -1)", line, entry.image_id, symbols=unset)
+    entry.readers[reader] = points
+
+
+def _table(root: Path) -> Inventory:
+    path = root / "landmarks.csv"
+    if not path.is_file() or not (root / "images").is_dir():
+        raise DataError(f"{root}: a table data set is a folder with images/ and landmarks.csv")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        rows, columns = list(reader), reader.fieldnames or ()
+    symbols = tuple(column[:-2] for column in columns if column.endswith("_x") and f"{column[:-2]}_y" in columns)
+    if "image" not in columns or not symbols:
+        raise DataError(f"{path}: the header is image,<symbol>_x,<symbol>_y,...")
+    inventory, manifest = (
+        Inventory(root=root, landmarks=LandmarkSet(name="table", symbols=symbols, groups=GROUPS)),
+        Manifest(root),
+    )
+    for row in rows:
+        place = root / "images" / (row["image"] or "")
+        if not place.is_file():
+            inventory.find("image missing", f"{row['image']}: a row, but no image", Path(row["image"] or "?").stem)
+            continue
+        entry = Entry(image_id=place.stem, path=place, split=row.get("split") or "all", device=row.get("device") or "unknown")
+        size = _number(row.get("pixel_size"))
+        entry.pixel_size = manifest.pixel_size(place, size) if size > 0 else None
+        points = np.array([[_number(row[f"{s}_{axis}"]) for axis in "xy"] for s in symbols])
+        unset = (points == -1).all(axis=1)
+        if unset.any():
+            names = tuple(np.array(symbols)[unset].tolist())
+            line = f"{entry.image_id}: {', '.join(names)} at (-1, -1)"
+            inventory.find("point (-1, -1)", line, entry.image_id, symbols=names)
+        _missing(inventory, entry, "truth", tuple(np.array(symbols)[np.isnan(points).any(axis=1)].tolist()))
+        points[unset | np.isnan(points).any(axis=1)] = np.nan
+        entry.readers["truth"] = points
+        inventory.entries.append(entry)
+    listed = {entry.path for entry in inventory.entries}
+    for image in sorted((root / "images").rglob("*")):
+        if image.suffix.lower() in IMAGE_SUFFIXES and image not in listed:
+            inventory.find("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem)
+    return inventory
+
+
+def _number(word: str | None) -> float:
+    try:
+        return float(word) if word and word.strip() else math.nan
+    except ValueError:
+        return math.nan

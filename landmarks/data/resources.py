@@ -1,0 +1,68 @@
+"""What this process may use of the machine: memory and cores, a container's limits before the host's figures."""
+
+import contextlib
+import os
+from pathlib import Path
+
+_UNKNOWN_MEMORY = 4 << 30
+
+
+def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Bytes that this process may still use: the tightest of the control groups above it and the host's free memory."""
+    free = []
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = (proc / "meminfo").read_text().splitlines()
+        free.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
+    for folder, limit, used in _memory_groups(proc, cgroup):
+        # a limit of "max" is no number, and version 1 writes a huge one: neither binds
+        with contextlib.suppress(OSError, ValueError):
+            taken = int((folder / used).read_text()) - _reclaimable(folder / "memory.stat")
+            free.append(int((folder / limit).read_text()) - taken)
+    return max(0, min(free)) if free else _UNKNOWN_MEMORY
+
+
+def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores of this process: those it may be scheduled on, within a container's quota of CPU time."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        cores = min(cores, int(quota) // int(period))
+    with contextlib.suppress(OSError, ValueError):
+        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        if quota > 0:
+            cores = min(cores, quota // int((cgroup / "cpu" / "cpu.cfs_period_us").read_text()))
+    return max(1, cores)
+
+
+def ranks_of_this_machine() -> int:
+    """How many training processes share this machine (torchrun tells each of them)."""
+    with contextlib.suppress(ValueError):
+        return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    return 1
+
+
+def _memory_groups(proc: Path, cgroup: Path) -> list[tuple[Path, str, str]]:
+    """Folders of this process's control groups and of all above them, with their files' names."""
+    groups = []
+    with contextlib.suppress(OSError):
+        for line in (proc / "self" / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers == "":
+                top, names = cgroup, ("memory.max", "memory.current")
+            elif "memory" in controllers.split(","):
+                top, names = cgroup / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            else:
+                continue
+            inner = top / path.lstrip("/")
+            # inside a container the path may be the host's, of which only the top is mounted
+            groups += [(folder, *names) for folder in {top, inner, *inner.parents} if folder.is_relative_to(top)]
+    return groups
+
+
+def _reclaimable(stat: Path) -> int:
+    """Bytes of file cache that the kernel gives back before it refuses memory."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in stat.read_text().splitlines():
+            if line.startswith(("inactive_file ", "total_inactive_file ")):
+                return int(line.split()[1])
+    return 0

@@ -1,0 +1,165 @@
+"""Loader processes: how many, how far ahead, and which file one was on when it died."""
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+
+from landmarks.config import DataConfig
+from landmarks.data.records import DataError
+from landmarks.data.resources import available_memory, ranks_of_this_machine, usable_cores
+
+_MOST_WORKERS = 8
+# What a worker takes for itself beside the shared cache: a fork of a process with torch, after its first batches.
+_WORKER_BYTES = 150 << 20
+# Batches of one or two images need more of them ahead to bridge one slow image.
+_IMAGES_AHEAD = 8
+
+
+class ImageDataset(Protocol):
+    """Samples by (epoch, index), and the file that each comes from."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: tuple[int, int]): ...
+
+    def path(self, index: int) -> Path: ...
+
+
+class NotedDataset(Dataset):
+    """A data set whose workers write down which image they are on, in memory that the training process sees."""
+
+    def __init__(self, dataset: ImageDataset, num_workers: int) -> None:
+        self._dataset = dataset
+        self._current = torch.full((max(num_workers, 1),), -1, dtype=torch.int64).share_memory_()
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, key: tuple[int, int]):
+        worker = get_worker_info()
+        if worker is None:
+            return self._dataset[key]
+        index = key[1] if key[1] >= 0 else ~key[1]  # a filler repeats an image
+        self._current[worker.id] = index
+        try:
+            sample = self._dataset[key]
+        except Exception as error:
+            raise RuntimeError(f"{self._dataset.path(index)}: {type(error).__name__}: {error}") from error
+        self._current[worker.id] = -1
+        return sample
+
+    def file_of(self, worker: int) -> Path | None:
+        """The file that a worker is on, None between two files."""
+        index = int(self._current[worker])
+        return self._dataset.path(index) if index >= 0 else None
+
+
+class ImageLoader(DataLoader):
+    """torch's loader; a worker that dies ends the run with a line about the file it was on."""
+
+    def __iter__(self) -> Iterator:
+        return self._watched(_undisturbed_iterator(super().__iter__))
+
+    def _watched(self, batches: Iterator) -> Iterator:
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError, EOFError) as error:
+                # a dead worker also shows as a broken connection to the batches that it had made
+                if lines := self._dead_workers(batches, wait=0 if isinstance(error, RuntimeError) else 1):
+                    raise DataError("; ".join(lines)) from error
+                raise
+            yield batch
+
+    def _dead_workers(self, batches: Iterator, wait: float) -> list[str]:
+        processes, lines = getattr(batches, "_workers", []), []
+        multiprocessing.connection.wait([process.sentinel for process in processes], timeout=wait)
+        for number, process in enumerate(processes):
+            if process.exitcode is not None and process.exitcode != 0:
+                place = self.dataset.file_of(number) or "between two images"
+                lines.append(f"{place}: loader worker {number} died here ({_death(process.exitcode)})")
+        return lines
+
+
+def make_image_loader(
+    dataset: ImageDataset, plan: Sampler, data: DataConfig, *, batch_size: int, pin_memory: bool
+) -> DataLoader:
+    """Batches of the data set's samples; workers stay alive between epochs."""
+    workers, prefetch = loader_settings(data, batch_size=batch_size, cuda=pin_memory)
+    context = multiprocessing.get_context("fork") if workers and sys.platform == "linux" else None
+    return ImageLoader(
+        NotedDataset(dataset, workers),
+        batch_sampler=plan,
+        num_workers=workers,
+        prefetch_factor=prefetch if workers else None,
+        persistent_workers=workers > 0,
+        pin_memory=pin_memory,
+        worker_init_fn=_start_worker if workers else None,
+        multiprocessing_context=context,
+        generator=torch.Generator(),  # its own, so that reading data never moves the run's generators
+    )
+
+
+def loader_settings(data: DataConfig, *, batch_size: int, cuda: bool) -> tuple[int, int]:
+    """Workers and the batches that each prepares ahead; data.workers=-1 chooses both from cores and memory.
+
+    On a GPU every core of this process's share loads. On a CPU the network wants the cores, and one worker is
+    many times faster than it.
+    """
+    if data.workers >= 0:
+        return data.workers, data.prefetch
+    ranks = ranks_of_this_machine()
+    cores, memory = usable_cores() // ranks, available_memory() // ranks // 4
+    workers = min(_MOST_WORKERS, cores if cuda else 1)
+    prefetch = max(data.prefetch, -(-_IMAGES_AHEAD // batch_size))
+    batch_bytes = batch_size * data.image_size[0] * data.image_size[1]
+    # validation has as many workers again
+    while workers > 1 and 2 * workers * (_WORKER_BYTES + prefetch * batch_bytes) > memory:
+        workers -= 1
+    while prefetch > 1 and 2 * workers * prefetch * batch_bytes > memory:
+        prefetch -= 1
+    return max(1, workers), prefetch
+
+
+def _undisturbed_iterator(start) -> Iterator:
+    """torch's iterator without its signal handler.
+
+    That handler raises in the middle of whatever the training process does when a worker dies; without it the death is
+    found where the next batch is fetched, and can be told with the file's name.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
+        return start()
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        return start()
+    finally:
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
+
+
+def _death(exitcode: int) -> str:
+    if exitcode >= 0:
+        return f"exit code {exitcode}"
+    hints = {"SIGKILL": "; most often no memory left: lower data.workers or data.cache_scale, or set data.cache=disk",
+             "SIGBUS": "; shared memory is full: raise it (docker: --shm-size=2g) or set data.workers=0"}  # fmt: skip
+    with contextlib.suppress(ValueError):
+        name = signal.Signals(-exitcode).name
+        return name + hints.get(name, "")
+    return f"signal {-exitcode}"
+
+
+def _start_worker(_: int) -> None:
+    cv2.setNumThreads(0)  # the workers themselves are the parallelism
+    # Ctrl-C reaches the whole process group; the training process alone decides what happens
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

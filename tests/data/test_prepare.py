@@ -1,0 +1,121 @@
+"""A prepared copy is the same data set, smaller: points, pixel sizes and errors in mm agree with the original."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from landmarks.config import DataConfig
+from landmarks.data.loading import read_split
+from landmarks.data.prepare import prepare
+from landmarks.data.records import DataError
+from landmarks.geometry import apply_map
+from landmarks.images import read_gray
+
+
+def quiet(line: str) -> None:
+    pass
+
+
+def read(root, data_format="aariz", split="train", **changed):
+    data = DataConfig(**{"format": data_format, "root": str(root), "image_size": (64, 64)} | changed)
+    return read_split(data, split, seed=0).records
+
+
+def assert_same(old, new, longest: int) -> None:
+    """The same landmarks at the same millimetres, in images that are no longer than asked for."""
+    assert [r.image_id for r in old] == [r.image_id for r in new]
+    for before, after in zip(old, new, strict=True):
+        source, small = read_gray(before.image_path), read_gray(after.image_path)
+        assert max(small.shape) == min(longest, max(source.shape))
+        scale = np.array([small.shape[1] / source.shape[1], small.shape[0] / source.shape[0]])
+        np.testing.assert_allclose(after.points_px, (before.points_px + 0.5) * scale - 0.5, atol=2e-6)
+        assert before.readers.keys() == after.readers.keys()
+        for name, points in before.readers.items():
+            np.testing.assert_allclose(after.readers[name], (points + 0.5) * scale - 0.5, atol=2e-6)
+        if before.pixel_size is not None:
+            np.testing.assert_allclose(np.array(after.pixel_size) * scale, before.pixel_size, rtol=1e-12)
+
+
+@pytest.mark.parametrize("jpeg", [None, 95])
+def test_aariz(synthetic_root, tmp_path, jpeg):
+    prepare(synthetic_root, "aariz", tmp_path / "small", long_side=150, jpeg=jpeg, say=quiet)
+    for split in ("train", "valid", "test"):
+        assert_same(read(synthetic_root, split=split), read(tmp_path / "small", split=split), 150)
+    old, new = (read(root, ground_truth="official") for root in (synthetic_root, tmp_path / "small"))
+    manifest = json.loads((tmp_path / "small" / "prepared.json").read_text())["images"]
+    for before, after in zip(old, new, strict=True):
+        to_small = np.array(manifest[f"train/Cephalograms/{before.image_id}"]["from_source"])
+        np.testing.assert_allclose(after.points_px, apply_map(to_small, before.points_px), atol=1e-5)
+        assert before.cvm_stage == after.cvm_stage
+
+
+def test_isbi_keeps_classification_and_missing_points(tmp_path):
+    root = tmp_path / "isbi"
+    for folder, names in (("TrainingData", range(1, 4)), ("Test1Data", range(151, 153))):
+        (root / "RawImage" / folder).mkdir(parents=True)
+        for number in names:
+            image = np.random.default_rng(number).integers(0, 255, (241, 193), dtype=np.uint8)
+            cv2.imwrite(str(root / "RawImage" / folder / f"{number:03d}.bmp"), image)
+    for reader in ("400_senior", "400_junior"):
+        (root / "AnnotationsByMD" / reader).mkdir(parents=True)
+        for number in (*range(1, 4), *range(151, 153)):
+            lines = ["-1,-1", *(f"{3 * k},{5 * k}" for k in range(18)), "1", "2"]
+            (root / "AnnotationsByMD" / reader / f"{number:03d}.txt").write_text("\n".join(lines))
+    prepare(root, "isbi2015", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+    for split in ("train", "test1"):
+        old, new = (read(place, "isbi2015", split, val_fraction=0.0) for place in (root, tmp_path / "small"))
+        assert_same(old, new, 100)
+        assert not new[0].visible[0]
+        assert new[0].visible[1:].all()
+    text = (tmp_path / "small/AnnotationsByMD/400_senior/151.txt").read_text()
+    assert text.splitlines()[0] == "-1,-1"
+    assert text.splitlines()[-2:] == ["1", "2"]
+
+
+def test_table_and_small_images_are_copied(tmp_path):
+    root = tmp_path / "t"
+    (root / "images" / "a").mkdir(parents=True)
+    cv2.imwrite(str(root / "images" / "a" / "big.bmp"), np.full((301, 200), 7, np.uint8))
+    cv2.imwrite(str(root / "images" / "small.png"), np.full((50, 40), 7, np.uint8))
+    (root / "landmarks.csv").write_text(
+        "image,P_x,P_y,Q_x,Q_y,pixel_size,device\na/big.bmp,10,20,,,0.1,x\nsmall.png,1,2,3,4,,y\n"
+    )
+    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=90, say=quiet)
+    assert_same(read(root, "table", "all"), read(tmp_path / "small", "table", "all"), 100)
+    assert (tmp_path / "small/images/small.png").read_bytes() == (root / "images/small.png").read_bytes()
+
+
+def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch):
+    small = tmp_path / "small"
+    for place in (synthetic_root, synthetic_root / "train" / "x", synthetic_root.parent):
+        with pytest.raises(DataError, match="never changed"):
+            prepare(synthetic_root, "aariz", place, long_side=100, jpeg=None, say=quiet)
+    written = []
+
+    def stop_after_five(path, *rest):
+        if len(written) == 5:
+            raise KeyboardInterrupt
+        written.append(path)
+        return real(path, *rest)
+
+    real = cv2.imencode
+    monkeypatch.setattr(cv2, "imencode", stop_after_five)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="other settings"):
+        prepare(synthetic_root, "aariz", small, long_side=120, jpeg=None, say=quiet)
+    lines = []
+    prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=lines.append)
+    assert lines[0].startswith("going on: ")
+    assert int(lines[0].split()[2]) in range(1, 7)
+    assert_same(read(synthetic_root), read(small), 100)
+    assert not list(small.rglob("*unfinished*"))
+    with pytest.raises(DataError, match="already holds"):
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+    (small / "landmarks.csv").write_text("mine")
+    (small / "prepared.json").unlink()
+    with pytest.raises(DataError, match="not empty"):
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)

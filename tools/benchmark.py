@@ -1,0 +1,35 @@
+"""Measure: how fast data arrives, how long an optimizer step takes, how fast an image is predicted.
+
+Examples:
+    python tools/benchmark.py data --config configs/1024_rtx3070ti.yaml --json data.json
+    python tools/benchmark.py step --help
+    python tools/benchmark.py infer --help
+"""
+
+import argparse
+import importlib
+import sys
+
+SUBJECTS = {"data": "loading, cache and memory", "step": "an optimizer step", "infer": "prediction of an image"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="{data,step,infer}")
+    # only the chosen subject is imported: each pulls in another part of the framework
+    chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    module = importlib.import_module(f"landmarks.benchmark.{chosen}") if chosen in SUBJECTS else None
+    for name, summary in SUBJECTS.items():
+        subject = subjects.add_parser(name, help=summary, description=f"Measure {summary}.")
+        if name == chosen:
+            module.add_arguments(subject)
+    args = parser.parse_args()
+    try:
+        return module.run(args)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""Look for what is wrong with a data set: files, points, readers, twins, splits and millimetres.
+
+Exit code: 0 nothing found, 1 findings, 2 the check could not run.
+
+Example:
+    python tools/check_data.py --root data/Aariz --format aariz --output runs/check_aariz
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from landmarks.config import DATA_FORMATS, DataConfig
+from landmarks.data.check import check_dataset, check_report, write_check
+from landmarks.data.check_store import store_check
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
+    parser.add_argument("--format", required=True, choices=DATA_FORMATS)
+    parser.add_argument("--output", type=Path, help="folder for check.json, check.txt and contact_sheet.png")
+    parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
+                        help="where training runs look for the result: their data.cache_dir")  # fmt: skip
+    args = parser.parse_args()
+    try:
+        check = check_dataset(args.root, args.format)
+        if args.output:
+            write_check(check, args.output)
+        store_check(check.to_dict(), args.root, args.format, args.cache_dir)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(check_report(check))
+    return 1 if check.inventory.findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
