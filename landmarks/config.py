@@ -177,10 +177,12 @@ class LossConfig:
 class TrainConfig:
     epochs: int = 100
     """Passes over the training images."""
-    batch_size: int = 2
-    """Images of one forward pass, over all processes together."""
+    batch_size: int | str = 2
+    """Images of one forward pass, over all processes together; auto: chosen with accumulate and recompute to fit memory."""
     accumulate: int = 1
     """Forward passes whose gradients make one optimizer step."""
+    effective_batch: int = 6
+    """Images of one optimizer step where batch_size is auto; otherwise batch_size times accumulate."""
     precision: str = "fp32"
     """fp32, fp16 (CUDA, with loss scaling) or bf16 (either device)."""
     device: str = "auto"
@@ -241,7 +243,9 @@ class TrainConfig:
             self.memory_limit,
             "a size, e.g. 8GB or 7600MB",
         )
-        for name in ("epochs", "batch_size", "accumulate", "validate_every", "save_every", "keep"):
+        sized = self.batch_size == "auto" or (type(self.batch_size) is int and self.batch_size >= 1)
+        _need(sized, "train.batch_size", self.batch_size, "a whole number from 1, or auto")
+        for name in ("epochs", "accumulate", "effective_batch", "validate_every", "save_every", "keep"):
             _need(getattr(self, name) >= 1, f"train.{name}", getattr(self, name), "1 or more")
         for name in ("val_batch_size", "save_every_steps", "keep_every", "patience", "min_delta", "seed", "log_images",
                      "weight_decay", "warmup_epochs", "clip_norm", "ema_epochs"):  # fmt: skip

@@ -106,6 +106,8 @@ def _spoken(hint) -> str:
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
     if hint in names:
         return names[hint]
+    if typing.get_origin(hint) is types.UnionType and int in typing.get_args(hint):
+        return "a whole number or a text"
     if typing.get_origin(hint) is tuple:
         return "a list, e.g. [768,768]" if typing.get_args(hint)[0] is int else "a list, e.g. [S,N]"
     return "a table of name: number" if typing.get_origin(hint) is dict else "true, false or a path"

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from landmarks.configfile import override_config
+from landmarks.distributed import join, leave
 from landmarks.engine.journal import say
 from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
@@ -38,7 +39,8 @@ def main() -> int:
     try:
         loaded = load_model(args.checkpoint)
         config = override_config(loaded.config, [*words, *args.settings])
-        device = choose_device(config.train.device)
+        here = join(choose_device(config.train.device).type)
+        device = choose_device(config.train.device, here.local_rank)
         predictor = Predictor.from_settings(
             loaded.model.to(device, memory_format=torch.channels_last),
             loaded.landmarks,
@@ -49,6 +51,9 @@ def main() -> int:
         )
         calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, say=say)
         evaluation, figures = evaluate_split(predictor, config, args.split, say=say, calibration=calibration)
+        leave()
+        if here.rank > 0:
+            return 0
         figures["checkpoint"] = str(args.checkpoint)
         if args.calibrate:
             calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config.data, say=say)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from landmarks.configfile import load_config
+from landmarks.distributed import leave, place
 from landmarks.engine.setup import prepare_run
 from landmarks.engine.stopping import Stopped, TrainingError
 from landmarks.engine.trainer import fit
@@ -32,6 +33,7 @@ def main() -> int:
         config = load_config(args.config, args.settings)
         run = prepare_run(config, output, resume=output if args.resume is True else args.resume, force=args.force)
         summary = fit(run)
+        leave()
     except Stopped as stopped:
         print(f"stopped by {stopped}; go on with: --resume", file=sys.stderr)
         return 128 + stopped.number
@@ -41,6 +43,8 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    if place().rank > 0:
+        return 0
     print(f"{output / 'checkpoints' / 'best.pt'}: best validation MRE {summary['best_mre']} at epoch {summary['best_epoch']}")
     return 0
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from landmarks.config import Config
+from landmarks.data.resources import ranks_of_this_machine, usable_cores
 from landmarks.distributed import Place
 from landmarks.engine.journal import say
 from landmarks.engine.memory import cap_memory
@@ -19,6 +20,8 @@ def set_up_torch(config: Config, device: torch.device) -> None:
     cv2.setNumThreads(0)
     if device.type == "cpu":
         _keep_freed_memory()
+        # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // ranks_of_this_machine())))
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -83,11 +86,11 @@ def call_network(model: HRNet, device: torch.device, here: Place, compiled: bool
 
 def _compiled(model: HRNet, device: torch.device) -> nn.Module:
     """The compiled network, or the plain one with a line where this platform has no working compiler."""
-    compiled = torch.compile(model)
     try:
-        with torch.no_grad():
-            compiled(torch.zeros(1, 1, 64, 64, dtype=torch.uint8, device=device))
+        # a trial on something small: it shows in seconds whether kernels can be built, and leaves the network alone
+        torch.compile(lambda x: x.relu() + 1)(torch.zeros(64, device=device))
     except Exception as error:  # a missing compiler shows as one of many classes
         say(f"train.compile: no working compiler here ({type(error).__name__}); training goes on without")
         return model
-    return compiled
+    # one kernel set a shape: shapes stay the same over a run but for the last batch of an epoch
+    return torch.compile(model, dynamic=False)

@@ -31,7 +31,7 @@ from landmarks.schema import LandmarkSet
 # Settings that change where and how fast a run works, not what it computes: a resumed run may change them.
 _FREE_SETTINGS = {"data": {"root", "workers", "prefetch", "cache", "cache_dir", "on_error"},
                   "train": {"device", "save_every", "save_every_steps", "keep", "keep_every", "log_images",
-                            "val_batch_size", "compile", "recompute", "memory_limit"}}  # fmt: skip
+                            "val_batch_size", "compile", "recompute", "memory_limit", "effective_batch"}}  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)

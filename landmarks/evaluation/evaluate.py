@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from landmarks.data.loading import Sample
 from landmarks.data.records import RecordSet
+from landmarks.distributed import merge_rows
 from landmarks.inference.predictor import BatchPrediction, Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors, summarise
 
@@ -82,16 +84,17 @@ def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *
 def predict_with_shapes(
     predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]
 ) -> tuple[np.ndarray, np.ndarray, MapShapes]:
-    """`predict_batches`, with the shapes of all maps."""
+    """`predict_batches`, with the shapes of all maps; several processes share the images and each returns all."""
     size = (num, len(predictor.landmarks))
     parts = BatchPrediction(np.full((*size, 2), np.nan), *(np.full(size, np.nan) for _ in range(3)), np.full(num, np.nan))
     for batch in batches:
         for line in filter(None, batch.error):
             fail(line)
-        read = np.array([not line for line in batch.error])
+        read = np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
         found = predictor.predict_with_shape(batch.image, batch.to_source)
         for whole, part in zip(parts, found, strict=True):
             whole[batch.index.numpy()[read]] = part[read]
+    parts = BatchPrediction(*(merge_rows(torch.from_numpy(part)).numpy() for part in parts))
     shapes = MapShapes(spread_px=parts.spread_px, outside=parts.outside, target_px=parts.target_px)
     return parts.points_px, parts.peaks, shapes
 

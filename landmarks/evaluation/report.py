@@ -11,6 +11,7 @@ from landmarks import draw
 from landmarks.config import Config
 from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import DataError, RecordSet
+from landmarks.distributed import place
 from landmarks.evaluation import sections, sections_clinical
 from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px
 from landmarks.evaluation.clinical import clinical_figures
@@ -38,7 +39,9 @@ def evaluate_split(
     """
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed, say=say)
     columns, records = _common(predictor.landmarks, records)
-    plan = BatchPlan(len(dataset), config.train.val_batch_size or 2 * config.train.batch_size, seed=0, shuffle=False)
+    here = place()
+    size = max(here.size, config.train.val_batch_size or 2 * config.train.batch_size)
+    plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
     loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
 
     def fail(line: str) -> None:
@@ -46,7 +49,7 @@ def evaluate_split(
             raise DataError(line)
         say(f"left out: {line}")
 
-    batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr)
+    batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
     found, peaks, shapes = predict_with_shapes(predictor, batches, len(dataset), fail=fail)
     evaluation = evaluate_points(records, found[:, columns], peaks[:, columns], shapes.select(columns))
     protocol = _protocol(predictor, config, split, evaluation)
@@ -180,6 +183,6 @@ def chosen_cases(evaluation: Evaluation) -> list[tuple[str, int]]:
         ("worst", order[::-1][:_PICTURES]),
         ("median", order[middle : middle + _PICTURES]),
     ):
-        for place, index in enumerate(indices, 1):
-            cases.setdefault(index, f"{name}{place}")
+        for number, index in enumerate(indices, 1):
+            cases.setdefault(index, f"{name}{number}")
     return [(name, index) for index, name in cases.items()]

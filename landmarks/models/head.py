@@ -25,11 +25,12 @@ class V2Head(nn.Module):
             nn.init.normal_(conv.weight, std=(2 / sum(widths)) ** 0.5)
         _init_final(self.final)
 
-    def forward(self, branches: list[torch.Tensor]) -> torch.Tensor:
+    def forward(self, branches: list[torch.Tensor], which: torch.Tensor | None = None) -> torch.Tensor:
+        """Maps of all landmarks, or of those that `which` numbers."""
         total = self.join[0](branches[0])
         for conv, x in zip(self.join[1:], branches[1:], strict=True):
             total = total + functional.interpolate(conv(x), size=total.shape[2:], mode="bilinear", align_corners=False)
-        return self.final(functional.relu(self.norm(total), inplace=True))
+        return _maps(self.final, functional.relu(self.norm(total), inplace=True), which)
 
 
 class Stride4Head(nn.Module):
@@ -40,8 +41,15 @@ class Stride4Head(nn.Module):
         self.final = nn.Conv2d(width, num_landmarks, 1)
         _init_final(self.final)
 
-    def forward(self, branches: list[torch.Tensor]) -> torch.Tensor:
-        return self.final(branches[0])
+    def forward(self, branches: list[torch.Tensor], which: torch.Tensor | None = None) -> torch.Tensor:
+        return _maps(self.final, branches[0], which)
+
+
+def _maps(final: nn.Conv2d, x: torch.Tensor, which: torch.Tensor | None) -> torch.Tensor:
+    """The last convolution, worked out for some landmarks alone; the others' filters get a gradient of 0."""
+    if which is None:
+        return final(x)
+    return functional.conv2d(x, final.weight.index_select(0, which), final.bias.index_select(0, which))
 
 
 def _init_final(conv: nn.Conv2d) -> None:

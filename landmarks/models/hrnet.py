@@ -9,11 +9,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from landmarks.config import RECOMPUTE_LEVELS
 from landmarks.models.head import Stride4Head, V2Head
-
-# What each recompute level covers; a level includes those before it.
-_LEVELS = {"none": 0, "stem": 1, "stride4": 2, "stride8": 3, "all": 4}
-
 
 # Mean and spread of ImageNet's images over the three colours, for pixels from 0 to 1.
 _MEAN, _STD = 0.449, 0.226
@@ -29,16 +26,21 @@ class HRNet(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.head = head
-        self.recompute = _LEVELS[recompute]
+        self.recompute = recompute
+        """Level of `train.recompute`; a level includes those before it. May change between steps."""
+        self.register_buffer("trained", None, persistent=False)
+
+    def train_only(self, which: list[int]) -> None:
+        """From now on training passes give the maps of these landmarks alone; passes in eval mode still give all K."""
+        self.trained = torch.tensor(which, device=self.backbone.conv1.weight.device)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         net = self.backbone
-        x = (images.float() / 255 - _MEAN) / _STD
+        x = ((images.float() / 255 - _MEAN) / _STD).to(net.conv1.weight.dtype)
         # a copy a colour, because ImageNet weights expect three
         x = x.expand(-1, net.conv1.in_channels, -1, -1)
-        x = self._run(1, (net.bn1, net.bn2), self._stem, x)
-        for block in net.layer1:
-            x = self._run(1, (block,), block, x)
+        x = self._run("stem", (net.bn1, net.bn2), self._stem, x)
+        x = self._run("stem", (net.layer1,), net.layer1, x)
         branches = [x]
         for transition, stage in (
             (net.transition1, net.stage2),
@@ -47,8 +49,8 @@ class HRNet(nn.Module):
         ):
             branches = self._widen(transition, branches)
             for module in stage:
-                branches = self._module(module, branches)
-        return self.head(branches)
+                branches = self._run("all", (module,), partial(self._module, module), *branches)
+        return self.head(branches, self.trained if self.training else None)
 
     def _stem(self, x: torch.Tensor) -> torch.Tensor:
         net = self.backbone
@@ -60,29 +62,34 @@ class HRNet(nn.Module):
         pairs = [(t, branches[min(i, len(branches) - 1)]) for i, t in enumerate(transition)]
         return [t(x) for t, x in pairs]
 
-    def _module(self, module: nn.Module, branches: list[torch.Tensor]) -> list[torch.Tensor]:
+    def _module(self, module: nn.Module, *branches: torch.Tensor) -> list[torch.Tensor]:
         """One exchange unit: each branch by itself, then every branch into every other."""
         branches = [self._branch(i, blocks, x) for i, (blocks, x) in enumerate(zip(module.branches, branches, strict=True))]
-        fused = []
-        for layers in module.fuse_layers:
-            fused.append(self._run(4, (layers,), partial(_fuse, layers, module.fuse_act), *branches))
-        return fused
+        return [_fuse(layers, module.fuse_act, branches) for layers in module.fuse_layers]
 
     def _branch(self, index: int, blocks: nn.Sequential, x: torch.Tensor) -> torch.Tensor:
         """Branch 0 has stride 4, branch 1 stride 8, the coarser ones are small."""
-        level = min(index + 2, 4)
+        if index > 1 or self.recompute == "all":  # then the whole unit is recomputed, and nothing twice
+            return blocks(x)
         for block in blocks:
-            x = self._run(level, (block,), block, x)
+            x = self._run(("stride4", "stride8")[index], (block,), block, x)
         return x
 
-    def _run(self, level: int, owners: Sequence[nn.Module], part: Callable, *inputs: torch.Tensor) -> torch.Tensor:
-        """One part of the network, whose layers `owners` hold; recomputed in the backward pass where asked for."""
-        if not (self.training and self.recompute >= level and torch.is_grad_enabled()):
+    def _run(self, level: str, owners: Sequence[nn.Module], part: Callable, *inputs: torch.Tensor):
+        """One part of the network, whose layers `owners` hold; recomputed in the backward pass from this level on."""
+        wanted = RECOMPUTE_LEVELS.index(self.recompute) >= RECOMPUTE_LEVELS.index(level)
+        if not (wanted and self.training and torch.is_grad_enabled()):
             return part(*inputs)
-        return checkpoint(part, *inputs, use_reentrant=False, context_fn=lambda: _hold_statistics(owners))
+        if torch.compiler.is_compiling():
+            # the compiler takes every change of a buffer out of what it recomputes, and traces no contexts
+            return checkpoint(part, *inputs, use_reentrant=False)
+        # no layer draws random numbers, so no generator's state need be kept for the second pass
+        return checkpoint(
+            part, *inputs, use_reentrant=False, preserve_rng_state=False, context_fn=lambda: _hold_statistics(owners)
+        )
 
 
-def _fuse(layers: nn.ModuleList, act: nn.Module, *branches: torch.Tensor) -> torch.Tensor:
+def _fuse(layers: nn.ModuleList, act: nn.Module, branches: list[torch.Tensor]) -> torch.Tensor:
     """Sum of all branches at one resolution."""
     total = layers[0](branches[0])
     for layer, x in zip(layers[1:], branches[1:], strict=True):
@@ -96,15 +103,15 @@ def _hold_statistics(owners: Sequence[nn.Module]):
 
     @contextlib.contextmanager
     def second_pass():
-        held = [(norm, norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+        held = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
         for norm in norms:
-            norm.momentum = 0.0
+            # a share of 0 for the new batch leaves the averages as they are; without its counter, nothing is counted
+            norm.momentum, norm.num_batches_tracked = 0.0, None
         try:
             yield
         finally:
-            for norm, momentum, count in held:
-                norm.momentum = momentum
-                norm.num_batches_tracked.copy_(count)
+            for norm, momentum, counter in held:
+                norm.momentum, norm.num_batches_tracked = momentum, counter
 
     return contextlib.nullcontext(), second_pass()
 

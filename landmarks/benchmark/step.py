@@ -1,0 +1,135 @@
+"""Time and memory of a training step by phase, beside the loop that one writes first, in one process on the same images."""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+
+from landmarks.benchmark.clock import Clock, forget_peak, peak_mib, wait_for
+from landmarks.benchmark.plain import PlainLoop, peer_step, plain_loader
+from landmarks.config import Config
+from landmarks.configfile import load_config
+from landmarks.data.loading import open_dataset
+from landmarks.engine.planner import settle_batch
+from landmarks.engine.setup import Run, prepare_run
+from landmarks.engine.trainer import train_window
+from landmarks.geometry import input_to_heatmap
+from landmarks.inference.predictor import autocast, choose_device
+from landmarks.losses import heatmap_loss_sum
+from landmarks.metrics import format_figure, format_table
+
+PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
+    parser.add_argument("--steps", type=int, default=5, help="optimizer steps that are measured, after one that is not")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Raises: ValueError for a user's reason."""
+    words = [*args.settings, "train.log_images=0"]
+    config = load_config(args.config, words)
+    device = choose_device(config.train.device)
+    config, _ = settle_batch(config, device, None)
+    records, samples = open_dataset(
+        config.data, config.data.train_split, augment=config.augment, seed=0, say=lambda line: print(line, file=sys.stderr)
+    )
+    num, workers = len(records.landmarks), max(0, config.data.workers)
+    # the plain loop goes first: what the framework sets in the process (memory, cuDNN) must not help it
+    batches = plain_loader(samples, config, config.heatmap.sigma, workers)
+    found = {"plain loop": _measure(PlainLoop(config, num, device).step, batches, config, device, args.steps)}
+    if peer := peer_step(config, num, device):
+        found["landmarker"] = _measure(peer, batches, config, device, args.steps)
+    del batches, peer
+    found["landmarks"] = _measure_own(config, device, args.steps)
+    ratio = found["plain loop"]["step"] / found["landmarks"]["step"]
+    print(_table(found), f"\na step of the plain loop takes {ratio:.2f} times as long")
+    if args.json:
+        args.json.write_text(json.dumps({"seconds": found, "ratio": ratio, "device": str(device)}, indent=1) + "\n")
+    return 0
+
+
+def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
+    """Seconds a step by phase and in all, images a second, and peak memory."""
+    forget_peak(device)
+    for number in range(steps + 1):
+        if number == 1:
+            wait_for(device)
+            clock, start = Clock(device), time.perf_counter()
+        elif number == 0:
+            clock = Clock(device)
+        with clock("data wait"):
+            window = list(islice(batches, config.train.accumulate))
+        step(window, clock)
+    wait_for(device)
+    return _figures(clock, (time.perf_counter() - start) / steps, config, device, steps)
+
+
+def _figures(clock: Clock, seconds: float, config: Config, device: torch.device, steps: int) -> dict:
+    phases = {phase: clock.seconds.get(phase, 0.0) / steps for phase in PHASES}
+    images = config.train.batch_size * config.train.accumulate
+    return {**phases, "step": seconds, "images/s": images / seconds, "peak MiB": peak_mib(device)}
+
+
+def _measure_own(config: Config, device: torch.device, steps: int) -> dict:
+    """The framework's own step as it is, then once more with the phases told apart."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = prepare_run(config, Path(folder), resume=None)
+        run.model.train()
+        batches = _endless(run)
+        whole = _measure(lambda window, clock: train_window(run, window), batches, config, device, steps)
+        parts = _measure(lambda window, clock: _step_by_phases(run, window, clock), batches, config, device, steps)
+        run.close()
+    return {**parts, **{key: whole[key] for key in ("step", "images/s", "peak MiB")}}
+
+
+def _endless(run: Run) -> Iterator:
+    while True:
+        yield from run.loader
+        run.plan.epoch += 1
+
+
+def _step_by_phases(run: Run, window: list, clock: Clock) -> None:
+    """`train_window`, taken apart."""
+    weight_sum = sum(float((batch.visible * run.weights).sum()) for batch in window)
+    for batch in window:
+        with clock("copy"):
+            images = batch.image.to(run.device, non_blocking=True)
+            points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
+            weights_BK = (batch.visible * run.weights).to(run.device, non_blocking=True)
+            if run.model.trained is not None:
+                points_hm, weights_BK = points_hm[:, run.model.trained], weights_BK[:, run.model.trained]
+        with clock("forward"), autocast(run.device, run.config.train.precision):
+            maps = run.net(images)
+        with clock("loss"):
+            loss = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
+        with clock("backward"):
+            run.scaler.scale(loss / (weight_sum * maps[0, 0].numel())).backward()
+        del maps, loss
+    with clock("optimizer"):
+        run.scaler.unscale_(run.optimizer)
+        torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.config.train.clip_norm or float("inf"))
+        run.scaler.step(run.optimizer)
+        run.scaler.update()
+        run.optimizer.zero_grad(set_to_none=True)
+    with clock("EMA"):
+        if run.ema:
+            run.ema.update(run.model)
+
+
+def _table(found: dict[str, dict]) -> str:
+    rows = [
+        [name, *(f"{1000 * figures[phase]:.1f}" for phase in (*PHASES, "step")),
+         f"{figures['images/s']:.2f}", format_figure(figures["peak MiB"], 0)]
+        for name, figures in found.items()
+    ]  # fmt: skip
+    return format_table(["ms a step", *PHASES, "in all", "images/s", "peak MiB"], rows)
