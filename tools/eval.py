@@ -22,6 +22,7 @@ from landmarks.evaluation.evaluate import figures_table
 from landmarks.evaluation.report import evaluate_split, headline, write_report
 from landmarks.inference.predictor import Predictor, choose_device, usable_precision
 from landmarks.models.build import load_model
+from landmarks.models.fold import fold_norms
 
 
 def main() -> int:
@@ -42,7 +43,7 @@ def main() -> int:
         here = join(choose_device(config.train.device).type)
         device = choose_device(config.train.device, here.local_rank)
         predictor = Predictor.from_settings(
-            loaded.model.to(device, memory_format=torch.channels_last),
+            fold_norms(loaded.model).to(device, memory_format=torch.channels_last),
             loaded.landmarks,
             config.data,
             config.heatmap,

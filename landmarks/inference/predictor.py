@@ -11,6 +11,7 @@ from landmarks.geometry import HEATMAP_STRIDE, compose, heatmap_to_input, invert
 from landmarks.heatmap import decode, decode_with_shape
 from landmarks.images import read_gray, shrink, warp
 from landmarks.models.build import load_model
+from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
 
@@ -88,7 +89,7 @@ class Predictor:
         model, config, landmarks, _ = load_model(Path(path))
         chosen = choose_device(device)
         return cls.from_settings(
-            model.to(chosen, memory_format=torch.channels_last),
+            fold_norms(model).to(chosen, memory_format=torch.channels_last),
             landmarks,
             config.data,
             config.heatmap,
