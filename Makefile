@@ -30,4 +30,4 @@ $(VENV)/installed: setup.cfg
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) runs/demo

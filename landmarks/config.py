@@ -33,7 +33,7 @@ class DataConfig:
     format: str = "aariz"
     """Layout on disk: aariz, isbi2015, table (own CSV) or synthetic (made on first use)."""
     root: str = ""
-    """Folder of the data set; empty only for synthetic, which then lives in data/synthetic_<num>_<seed>."""
+    """Folder of the data set; empty only for synthetic, which then lives in data/synthetic_v<version>_<num>_<seed>."""
     image_size: tuple[int, int] = (768, 768)
     """Network input (height, width) in px, each divisible by 32; images are letterboxed into it."""
     landmarks: tuple[str, ...] = ()

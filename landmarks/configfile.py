@@ -26,7 +26,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
         raise SettingError(f"{path}: no such configuration file; the recipes lie in configs/")
     try:
         tree = OmegaConf.load(path)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
         raise SettingError(f"{path}: not readable as YAML ({_first_line(error)})") from error
     return config_from_dict(_merge(tree, overrides or [], str(path)))
 

@@ -26,7 +26,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         return module.run(args)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -23,12 +23,12 @@ def main() -> int:
     args = parser.parse_args()
     try:
         figures = compare(read_run(args.run_a, args.split), read_run(args.run_b, args.split))
-    except ValueError as error:
+        if args.output:
+            write_metrics(args.output, figures)
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(comparison_text(figures))
-    if args.output:
-        write_metrics(args.output, figures)
     return 0
 
 

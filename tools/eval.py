@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from landmarks.configfile import override_config
-from landmarks.distributed import join, leave
+from landmarks.distributed import join, leave, place
 from landmarks.engine.journal import say
 from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
@@ -37,11 +37,12 @@ def main() -> int:
     args = parser.parse_intermixed_args()
     words = [f"data.root={args.data_root}"] if args.data_root else []
     words += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
+    words += ["data.root=''"] if args.data_format == "synthetic" and not args.data_root else []
     try:
         loaded = load_model(args.checkpoint)
         config = override_config(loaded.config, [*words, *args.settings])
-        here = join(choose_device(config.train.device).type)
-        device = choose_device(config.train.device, here.local_rank)
+        device = choose_device(config.train.device, place().local_rank)
+        here = join(device.type)
         predictor = Predictor.from_settings(
             fold_norms(loaded.model).to(device, memory_format=torch.channels_last),
             loaded.landmarks,
@@ -58,9 +59,10 @@ def main() -> int:
         figures["checkpoint"] = str(args.checkpoint)
         if args.calibrate:
             calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config.data, say=say)
-        output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}"
+        other = f"_{config.data.format}" if words else ""
+        output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}{other}"
         write_report(output, evaluation, figures, calibration)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(figures_table(figures), headline(figures), f"report: {output / 'report.html'}", sep="\n\n")

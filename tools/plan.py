@@ -38,7 +38,7 @@ def main() -> int:
         if args.json:
             args.json.write_text(json.dumps(plan_to_dict(choices, memory, measured), indent=1) + "\n")
         best = fastest(choices, memory)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"\nfastest within {memory / 2**30:.1f} GB (MiB above; time relative, estimated); settings to paste:")

@@ -17,7 +17,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         folder = write_synthetic_dataset(args.output, num=args.num, seed=args.seed, height=args.height, workers=args.workers)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{args.num} images in {folder}")

@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--force", action="store_true", help="resume although settings or data have changed")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
     args = parser.parse_intermixed_args()
-    if isinstance(args.resume, Path) and "=" in args.resume.name:
+    if isinstance(args.resume, Path) and "=" in args.resume.parts[0] and not args.resume.exists():
         # `--resume train.epochs=50`: the word behind is a setting, not a file
         args.settings.insert(0, str(args.resume))
         args.resume = True
@@ -39,6 +39,12 @@ def main() -> int:
         return 128 + stopped.number
     except TrainingError as error:
         print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"{error.filename or output}: {error.strerror or error}; the last sound checkpoint is kept", file=sys.stderr)
         return 1
     except ValueError as error:
         print(error, file=sys.stderr)

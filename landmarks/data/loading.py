@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,8 +15,10 @@ from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
+from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
+from landmarks.data.resources import usable_cores
 from landmarks.data.synthetic import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
 from landmarks.data.workers import make_image_loader
@@ -72,8 +73,11 @@ def synthetic_root(data: DataConfig) -> Path:
     """Folder of the synthetic set, which is made on first use."""
     root = Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
     if not root.exists():
-        print(f"making the synthetic data set in {root}", file=sys.stderr)
-        write_synthetic_dataset(root, num=data.synthetic_num, seed=data.synthetic_seed, workers=os.cpu_count() or 1)
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with exclusive(root.with_name(f".{root.name}.lock"), lambda: None):
+            if not root.exists():  # another process may have made it meanwhile
+                print(f"making the synthetic data set in {root}", file=sys.stderr)
+                write_synthetic_dataset(root, num=data.synthetic_num, seed=data.synthetic_seed, workers=usable_cores())
     return root
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import sys
 import threading
@@ -78,7 +79,7 @@ class ImageLoader(DataLoader):
                 return
             except (RuntimeError, OSError, EOFError) as error:
                 # a dead worker also shows as a broken connection to the batches that it had made
-                if lines := self._dead_workers(batches, wait=0 if isinstance(error, RuntimeError) else 1):
+                if lines := self._dead_workers(batches, wait=0 if isinstance(error, RuntimeError) else 10):
                     raise DataError("; ".join(lines)) from error
                 raise
             yield batch
@@ -161,5 +162,7 @@ def _death(exitcode: int) -> str:
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)  # the workers themselves are the parallelism
-    # Ctrl-C reaches the whole process group; the training process alone decides what happens
+    # signals to the run's process group (Ctrl-C, torchrun, timeout) are for the training process alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()

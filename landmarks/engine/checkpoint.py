@@ -82,7 +82,7 @@ class CheckpointFolder:
         """Raises: OSError; the file of that name is then still the previous one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_checkpoint(self.folder / name, content)
-        numbered = sorted(self.folder.glob("epoch_*.pt"))
+        numbered = sorted(self.folder.glob("epoch_*.pt"), key=_by_epoch)
         for old in numbered[: max(0, len(numbered) - self._keep)]:
             old.unlink()
 
@@ -91,7 +91,7 @@ class CheckpointFolder:
 
         Raises: CheckpointError where there is none.
         """
-        numbered = sorted(self.folder.glob("epoch_*.pt"), reverse=True)
+        numbered = sorted(self.folder.glob("epoch_*.pt"), key=_by_epoch, reverse=True)
         candidates = [self.folder / "latest.pt", *numbered, self.folder / "best.pt"]
         refused = []
         for path in candidates:
@@ -101,6 +101,11 @@ class CheckpointFolder:
                 except CheckpointError as error:
                     refused.append(str(error))
         raise CheckpointError(f"{self.folder}: no sound checkpoint to resume from{'; ' if refused else ''}{'; '.join(refused)}")
+
+
+def _by_epoch(path: Path) -> tuple[int, str]:
+    """epoch_1000.pt comes after epoch_999.pt."""
+    return len(path.name), path.name
 
 
 def epoch_name(epoch: int) -> str:

@@ -1,5 +1,6 @@
 """What a run tells: metrics.jsonl, TensorBoard, and lines on stderr."""
 
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,8 @@ from landmarks.distributed import place
 def say(line: str) -> None:
     """One line to the person at the terminal, of rank 0 alone; standard output is left to results."""
     if place().rank == 0:
-        print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a closed terminal takes no more lines; the run goes on to save
+            print(line, file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:

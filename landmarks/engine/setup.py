@@ -1,6 +1,6 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from landmarks.configfile import config_to_dict
 from landmarks.data.check_store import tell_stored_findings
 from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
-from landmarks.distributed import Place, from_rank_0, join
+from landmarks.distributed import Place, from_rank_0, join, place
 from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators, seed_generators
 from landmarks.engine.ema import Ema
 from landmarks.engine.journal import Journal, say
@@ -88,8 +88,8 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     Raises: ValueError (with its subclasses SettingError, DataError, CheckpointError, ImageError) before anything is
         written.
     """
-    here = join(choose_device(config.train.device).type)
-    device = choose_device(config.train.device, here.local_rank)
+    device = choose_device(config.train.device, place().local_rank)
+    here = join(device.type)
     if device.type == "cpu" and config.train.precision == "fp16":
         raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
     set_up_torch(config, device)
@@ -103,13 +103,16 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
     run = _assemble(config, output, here, device, model, train_set, valid_set)
     if saved:
-        restore(run, saved)
+        try:
+            restore(run, saved)
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise CheckpointError(f"{source}: does not fit these settings ({str(error).splitlines()[0]})") from error
         line = _resumed_line(run, source)
     # only here is anything written: nothing can fail for a user's reason any more
     if here.rank == 0:
         run.lock = lock_folder(output)
         describe_run(output, config, [fingerprint(run.records), fingerprint(run.val_records)])
-        run.journal = Journal(output, resumed_step=run.progress.step if resume else None)
+        run.journal = Journal(output, resumed_step=run.progress.step if saved else -1)
         if not saved:
             run.journal.text("settings", (output / "config.yaml").read_text())
     for words in filter(None, [planned, *opening, line]):
@@ -120,7 +123,8 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
 def _make_model(config: Config, landmarks: LandmarkSet, device: torch.device, *, fresh: bool) -> tuple[HRNet, str]:
     """The network on its device, and a line about the weights that it starts from, if any."""
     seed_generators(config.train.seed)
-    model = build_model(config.model, len(landmarks), recompute=config.train.recompute)
+    start = config.model if fresh else replace(config.model, pretrained=False)
+    model = build_model(start, len(landmarks), recompute=config.train.recompute)
     weights = landmark_weights(config.loss, landmarks)
     if not weights.all():
         # landmarks of weight 0 need no maps in training: that saves their part of the head and of the loss
@@ -192,6 +196,9 @@ def restore(run: Run, saved: dict) -> None:
     run.optimizer.load_state_dict(saved["optimizer"])
     run.scaler.load_state_dict(saved["scaler"])
     run.progress = progress_from_dict(saved["progress"])
+    # with --force a finished run may be given more epochs
+    stopped_early = run.config.train.patience and run.progress.stale >= run.config.train.patience
+    run.progress.finished &= run.progress.epoch >= run.config.train.epochs or bool(stopped_early)
     run.model.recompute = higher_level(run.model.recompute, run.progress.recompute)
     restore_generators(saved["generators"])
 

@@ -42,6 +42,7 @@ class Soak:
     def make_reference(self) -> None:
         """The uninterrupted run. Raises: ValueError with the run's own last line where it fails."""
         started = time.monotonic()
+        shutil.rmtree(self.reference, ignore_errors=True)
         process = self._start(self.reference, [])
         errors = process.communicate()[1]
         if process.returncode:

@@ -59,6 +59,7 @@ def fit(run: Run) -> dict:
         return _summary(run)
     with collect_signals() as run.signals:
         while progress.epoch < train.epochs and not progress.finished:
+            result = None
             for result in _epoch_windows(run):
                 progress.seconds = time.monotonic() - start
                 _count(run, result)
@@ -70,8 +71,9 @@ def fit(run: Run) -> dict:
             _end_epoch(run)
             improved = validate(run) if _due(progress.epoch, train.validate_every, train.epochs) else False
             progress.seconds = time.monotonic() - start
-            _save_epoch(run, improved, result.stop)
-            _leave_if(result.stop, run)
+            stop = result is not None and result.stop
+            _save_epoch(run, improved, stop)
+            _leave_if(stop, run)
         progress.finished = True
         summary = _summary(run)
         save(run, "latest.pt")
@@ -136,12 +138,10 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
     while (loss_sum := _accumulate(run, window, weight_sum)) is None:
         _make_room(run)
     run.scaler.unscale_(run.optimizer)
-    limit = train.clip_norm or math.inf
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), limit)
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), train.clip_norm or math.inf)
     # the one moment of a window in which the device is waited for
     asked = torch.tensor(float(bool(run.signals)), device=run.device)
-    total, asked = sum_over_ranks(torch.stack([loss_sum, asked])).tolist()
-    norm = norm.item()
+    (total, asked), norm = sum_over_ranks(torch.stack([loss_sum, asked])).tolist(), norm.item()
     finite = math.isfinite(total) and math.isfinite(norm)
     if finite and weight_sum > 0:
         run.scaler.step(run.optimizer)

@@ -155,6 +155,9 @@ def choose_device(name: str, index: int = 0) -> torch.device:
         raise ValueError("train.device: cuda, but torch sees no CUDA device; write auto or cpu")
     if name != "cuda":
         return torch.device(name)
+    if index >= torch.cuda.device_count():
+        found = torch.cuda.device_count()
+        raise ValueError(f"train.device: process {index} of this machine has no GPU ({found} found); lower --nproc_per_node")
     torch.cuda.set_device(index)
     return torch.device(name, index)
 
