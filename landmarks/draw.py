@@ -113,5 +113,7 @@ def _dot(canvas: np.ndarray, point: np.ndarray, radius: int, colour: tuple) -> N
 
 def _text(canvas: np.ndarray, words: str, at: np.ndarray, size: float) -> None:
     place = tuple(int(v) for v in at)
-    cv2.putText(canvas, words, place, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 3, cv2.LINE_AA)
+    # a shadow of the same stroke: newer OpenCVs set a thicker stroke wider, and an outline would not lie under the word
+    shadow = (place[0] + 1, place[1] + 1)
+    cv2.putText(canvas, words, shadow, cv2.FONT_HERSHEY_SIMPLEX, size, (0, 0, 0), 1, cv2.LINE_AA)
     cv2.putText(canvas, words, place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
