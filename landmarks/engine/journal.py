@@ -83,6 +83,8 @@ class Journal:
             self._board.add_image(name, picture, step, dataformats="HWC")
 
     def text(self, name: str, words: str) -> None:
+        if self._silent:
+            return
         self._board.add_text(name, f"```\n{words}\n```", 0)
 
     def flush(self) -> None:
