@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import inspect
 import os
 
 import cv2
@@ -81,7 +82,10 @@ def call_network(model: HRNet, device: torch.device, here: Place, compiled: bool
         return net
     ids = [device] if device.type == "cuda" else None
     # running statistics stay each rank's own while training; rank 0's are validated and saved
-    return nn.parallel.DistributedDataParallel(net, device_ids=ids, broadcast_buffers=False)
+    known = inspect.signature(nn.parallel.DistributedDataParallel.__init__).parameters
+    # torch 2.15 has renamed the switch
+    switch = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    return nn.parallel.DistributedDataParallel(net, device_ids=ids, **{switch: False})
 
 
 def _compiled(model: HRNet, device: torch.device) -> nn.Module:
