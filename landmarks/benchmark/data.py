@@ -23,7 +23,7 @@ from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import FileStore, open_store
 from landmarks.data.loading import BatchPlan, make_loader, open_dataset, read_split
 from landmarks.data.records import RecordSet
-from landmarks.data.resources import usable_cores
+from landmarks.data.resources import keep_freed_memory, usable_cores
 from landmarks.engine.runfolder import versions
 from landmarks.geometry import compose, invert, letterbox_map, resize_map
 from landmarks.images import warp
@@ -62,12 +62,13 @@ def measure(config: Config, seconds: float) -> dict:
     plan = BatchPlan(len(dataset), config.train.batch_size, seed=0, shuffle=True)
     loader = make_loader(dataset, plan, data, pin_memory=torch.cuda.is_available())
     found["workers"], found["batch_size"] = loader.num_workers, config.train.batch_size
-    found["images_per_second"] = _rate(loader, seconds, plan)
-    del loader
     plain = PlainPipeline(records, data.image_size, config.augment, config.heatmap.sigma)
     plain_loader = DataLoader(plain, config.train.batch_size, shuffle=True, num_workers=found["workers"])
     found["plain_images_per_second"] = _rate(plain_loader, seconds)
     del plain_loader
+    keep_freed_memory()  # as training does; after the plain pipeline, which must not profit
+    found["images_per_second"] = _rate(loader, seconds, plan)
+    del loader
     found["ratio_to_plain"] = found["images_per_second"] / found["plain_images_per_second"]
     found["milliseconds"] = _steps(config, records)
     found["cache_megabytes_per_image"] = found["build"].pop("megabytes") / len(records.records)

@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from landmarks.config import DataConfig
 from landmarks.data.records import DataError
-from landmarks.data.resources import available_memory, ranks_of_this_machine, usable_cores
+from landmarks.data.resources import available_memory, keep_freed_memory, ranks_of_this_machine, usable_cores
+from landmarks.data.slots import ImageSlots, shared_bytes
 
 _MOST_WORKERS = 8
 # What a worker takes for itself beside the shared cache: a fork of a process with torch, after its first batches.
@@ -41,7 +42,7 @@ class NotedDataset(Dataset):
 
     def __init__(self, dataset: ImageDataset, num_workers: int) -> None:
         self._dataset = dataset
-        self._current = torch.full((max(num_workers, 1),), -1, dtype=torch.int64).share_memory_()
+        self._current = shared_bytes(8 * max(num_workers, 1)).view(torch.int64).fill_(-1)
 
     def __len__(self) -> int:
         return len(self._dataset)
@@ -68,6 +69,11 @@ class NotedDataset(Dataset):
 class ImageLoader(DataLoader):
     """torch's loader; a worker that dies ends the run with a line about the file it was on."""
 
+    slots: ImageSlots | None = None
+    """How images come from the workers; None without workers."""
+    pinned: bool = False
+    """Whether batches out of the slots are put into memory that a GPU can read by itself."""
+
     def __iter__(self) -> Iterator:
         return self._watched(_undisturbed_iterator(super().__iter__))
 
@@ -82,7 +88,7 @@ class ImageLoader(DataLoader):
                 if lines := self._dead_workers(batches, wait=0 if isinstance(error, RuntimeError) else 10):
                     raise DataError("; ".join(lines)) from error
                 raise
-            yield batch
+            yield self.slots.take(batch, pin_memory=self.pinned) if self.slots else batch
 
     def _dead_workers(self, batches: Iterator, wait: float) -> list[str]:
         processes, lines = getattr(batches, "_workers", []), []
@@ -100,17 +106,23 @@ def make_image_loader(
     """Batches of the data set's samples; workers stay alive between epochs."""
     workers, prefetch = loader_settings(data, batch_size=batch_size, cuda=pin_memory)
     context = multiprocessing.get_context("fork") if workers and sys.platform == "linux" else None
-    return ImageLoader(
+    slots = None
+    if workers:
+        slots = ImageSlots(workers=workers, prefetch=prefetch, batch_size=batch_size, image_size=data.image_size)
+    loader = ImageLoader(
         NotedDataset(dataset, workers),
         batch_sampler=plan,
+        collate_fn=slots.put if slots else None,
         num_workers=workers,
         prefetch_factor=prefetch if workers else None,
         persistent_workers=workers > 0,
-        pin_memory=pin_memory,
+        pin_memory=pin_memory and not workers,
         worker_init_fn=_start_worker if workers else None,
         multiprocessing_context=context,
         generator=torch.Generator(),  # its own, so that reading data never moves the run's generators
     )
+    loader.slots, loader.pinned = slots, pin_memory
+    return loader
 
 
 def loader_settings(data: DataConfig, *, batch_size: int, cuda: bool) -> tuple[int, int]:
@@ -153,7 +165,7 @@ def _death(exitcode: int) -> str:
     if exitcode >= 0:
         return f"exit code {exitcode}"
     hints = {"SIGKILL": "; most often no memory left: lower data.workers or data.cache_scale, or set data.cache=disk",
-             "SIGBUS": "; shared memory is full: raise it (docker: --shm-size=2g) or set data.workers=0"}  # fmt: skip
+             "SIGBUS": "; the image cache was cut short: run tools/cache.py clear"}  # fmt: skip
     with contextlib.suppress(ValueError):
         name = signal.Signals(-exitcode).name
         return name + hints.get(name, "")
@@ -162,6 +174,7 @@ def _death(exitcode: int) -> str:
 
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)  # the workers themselves are the parallelism
+    keep_freed_memory()
     # signals to the run's process group (Ctrl-C, torchrun, timeout) are for the training process alone
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(os, "setpgrp"):

@@ -1,7 +1,5 @@
 """The network and its optimizer as the loop calls them: torch's switches, norms, compilation, DDP."""
 
-import contextlib
-import ctypes
 import inspect
 import os
 
@@ -10,7 +8,7 @@ import torch
 from torch import nn
 
 from landmarks.config import Config
-from landmarks.data.resources import ranks_of_this_machine, usable_cores
+from landmarks.data.resources import keep_freed_memory, ranks_of_this_machine, usable_cores
 from landmarks.distributed import Place
 from landmarks.engine.journal import say
 from landmarks.engine.memory import cap_memory
@@ -19,8 +17,8 @@ from landmarks.models.hrnet import HRNet
 
 def set_up_torch(config: Config, device: torch.device) -> None:
     cv2.setNumThreads(0)
+    keep_freed_memory()
     if device.type == "cpu":
-        _keep_freed_memory()
         # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // ranks_of_this_machine())))
     if config.train.deterministic:
@@ -31,17 +29,6 @@ def set_up_torch(config: Config, device: torch.device) -> None:
         torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = "tf32"
     if line := cap_memory(config.train, device):
         say(line)
-
-
-def _keep_freed_memory() -> None:
-    """glibc gives each freed activation back to the system and fetches it again, page by page, in the next step.
-
-    Keeping it makes a CPU step 1.7 times faster (docs/results.md); other C libraries do not need or know this.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
-        libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
 def prepare_norms(model: nn.Module, batch_norm: str, device: torch.device) -> nn.Module:

@@ -1,11 +1,14 @@
 """Loading: the dot follows the point, and neither workers nor the cache change what is loaded."""
 
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from landmarks.config import AugmentConfig, DataConfig
+from landmarks.data.augment import Appearance
 from landmarks.data.loading import BatchPlan, make_loader, open_dataset
 from landmarks.geometry import apply_map
 
@@ -60,6 +63,38 @@ def test_workers_and_cache_change_nothing(synthetic_root, tmp_path):
             assert torch.equal(batch.points_in, other.points_in)
     other_epoch = load(synthetic_root, workers=0, cache="none", epoch=2)
     assert not torch.equal(plain[0].image, other_epoch[0].image)
+
+
+def test_no_batch_is_overwritten_by_a_later_one(synthetic_root):
+    """Workers write into memory that they use again; an epoch broken off leaves nothing behind in it."""
+    data = DataConfig(format="aariz", root=str(synthetic_root), image_size=(64, 64), workers=2, prefetch=1)
+    _, dataset = open_dataset(data, "train", augment=AugmentConfig(), seed=5, say=lambda line: None)
+    plan = BatchPlan(len(dataset), 2, seed=5, shuffle=True)
+    loader = make_loader(dataset, plan, data, pin_memory=False)
+    next(iter(loader))
+    for plan.epoch in (1, 2):
+        batches = list(loader)
+        assert [len(batch.image) for batch in batches] == [2] * 7 + [1]
+        for batch in batches:
+            for image, index in zip(batch.image, batch.index.tolist(), strict=True):
+                assert torch.equal(image, dataset[(plan.epoch, index)].image)
+
+
+@pytest.mark.parametrize("size", [(200, 300), (300, 200)])
+def test_noise_is_normal_white_and_new_each_time(size):
+    gray, limit = np.full(size, 100, np.uint8), 0.05
+    appearance = Appearance(AugmentConfig(brightness=0, contrast=0, gamma=0, blur=0, noise=limit))
+    noises = [appearance(gray, seed).astype(float) - 100 for seed in range(400)]
+    noises = [noise for noise in noises if noise.any()]
+    assert 150 < len(noises) < 250, "half of the images"
+    deviations = np.array([noise.std() for noise in noises])
+    assert deviations.max() <= 1.02 * 255 * limit
+    np.testing.assert_allclose(deviations.mean(), 255 * limit / 2, rtol=0.1)
+    strong = [noise / noise.std() for noise in noises if noise.std() > 6]
+    for noise, other in itertools.pairwise(strong):
+        assert abs(noise.mean()) < 0.03
+        np.testing.assert_allclose((noise**4).mean(), 3, atol=0.15)
+        assert max(abs((noise * moved).mean()) for moved in (np.roll(noise, 1, 0), np.roll(noise, 1, 1), other)) < 0.03
 
 
 def test_no_landmark_is_dropped(synthetic_root):
