@@ -160,7 +160,7 @@ class LossConfig:
     weights: dict[str, float] = field(default_factory=dict)
     """Weight of a landmark's loss by symbol or group (all, hard12), later entries win: {hard12: 1.5, UMT: 2.5}."""
     preset: str = "none"
-    """none: all weigh 1; hard12: published weights of the 12 hard landmarks; hard12_only: these 12, the others weigh 0."""
+    """none: all weigh 1; hard12: weights of the reference scripts for 12 hard landmarks; hard12_only: these 12 alone."""
 
     def __post_init__(self) -> None:
         _one_of("loss.name", self.name, LOSSES)

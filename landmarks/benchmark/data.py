@@ -131,14 +131,16 @@ def _steps(config: Config, records: RecordSet, num: int = 100) -> dict[str, floa
         images.append(image)
     warped = [warp(image, map_23, data.image_size) for image, map_23 in zip(images, maps, strict=True)]
     buffer = np.empty(data.image_size, np.uint8)
+    read = _each(lambda i: images[i].copy(), num)
     spent = {
-        "warp": _each(lambda i: warp(images[i], maps[i], data.image_size), num),
+        "read": read,
+        "warp": _each(lambda i: warp(images[i].copy(), maps[i], data.image_size), num) - read,
         "appearance": _each(lambda i: appearance(warped[i], i), num),
         "copy": _each(lambda i: np.copyto(buffer, warped[i]), num),
     }
     _, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=0, say=_say)
     spent["whole sample"] = _each(lambda i: dataset[(0, int(order[i]))], num)
-    spent["points, maps, seeds"] = max(0.0, spent["whole sample"] - spent["warp"] - spent["appearance"])
+    spent["points, maps, seeds"] = max(0.0, spent["whole sample"] - read - spent["warp"] - spent["appearance"])
     spent["floor: warp and copy"] = spent["warp"] + spent["copy"]
     return spent
 

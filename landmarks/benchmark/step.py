@@ -24,12 +24,13 @@ from landmarks.inference.predictor import autocast, choose_device
 from landmarks.losses import heatmap_loss_sum
 from landmarks.metrics import format_figure, format_table
 
+_WARM_UP = 3  # the first steps fetch their memory from the system, and a GPU chooses its kernels
 PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
-    parser.add_argument("--steps", type=int, default=5, help="optimizer steps that are measured, after one that is not")
+    parser.add_argument("--steps", type=int, default=5, help="optimizer steps that are measured, after three that are not")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
@@ -61,12 +62,11 @@ def run(args: argparse.Namespace) -> int:
 def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
     """Seconds a step by phase and in all, images a second, and peak memory."""
     forget_peak(device)
-    for number in range(steps + 1):
-        if number == 1:
+    clock = Clock(device)
+    for number in range(_WARM_UP + steps):
+        if number == _WARM_UP:
             wait_for(device)
             clock, start = Clock(device), time.perf_counter()
-        elif number == 0:
-            clock = Clock(device)
         with clock("data wait"):
             window = list(islice(batches, config.train.accumulate))
         step(window, clock)

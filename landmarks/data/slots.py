@@ -12,7 +12,7 @@ from torch.utils.data import get_worker_info
 class ImageSlots:
     """Shared memory for the image batches under way.
 
-    torch's own way maps new shared memory for every batch: its page faults take four times as long as a warp. A worker
+    torch's own way maps new shared memory for every batch: its page faults take half as long as a warp. A worker
     fills its slots in turn. At most `prefetch` of its batches wait or are being made, and one has just arrived: with one
     slot more than `prefetch` no slot is filled again before `take` has copied it. Samples are named tuples with a field
     `image`, all of one shape; their other fields are small and go through the workers' pipe.

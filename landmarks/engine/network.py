@@ -17,8 +17,8 @@ from landmarks.models.hrnet import HRNet
 
 def set_up_torch(config: Config, device: torch.device) -> None:
     cv2.setNumThreads(0)
-    keep_freed_memory()
     if device.type == "cpu":
+        keep_freed_memory()
         # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // ranks_of_this_machine())))
     if config.train.deterministic:
