@@ -59,7 +59,7 @@ def config_to_dict(config: Config) -> dict:
 
 
 def save_config(config: Config, path: Path) -> None:
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config_to_dict(config))))
+    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config_to_dict(config))), encoding="utf-8")
 
 
 def _merge(tree, overrides: list[str], where: str) -> dict:

@@ -29,12 +29,13 @@ def place() -> Place:
 
 
 def join(device_type: str) -> Place:
-    """Meets the other processes: nccl on CUDA, gloo on CPU."""
+    """Meets the other processes: nccl on CUDA, gloo on the CPU and on Windows, which has no nccl."""
     here = place()
     if here.size > 1 and not distributed.is_initialized():
         # a rank that died ends the others after this long, not after torch's 10 to 30 minutes
         limit = timedelta(seconds=float(os.environ.get("LANDMARKS_TIMEOUT", "600")))
-        distributed.init_process_group("nccl" if device_type == "cuda" else "gloo", timeout=limit)
+        backend = "nccl" if device_type == "cuda" and distributed.is_nccl_available() else "gloo"
+        distributed.init_process_group(backend, timeout=limit)
     return here
 
 
@@ -48,6 +49,15 @@ def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
     if distributed.is_initialized():
         distributed.all_reduce(values)
     return values
+
+
+def least_of_ranks(value: int) -> int:
+    """The smallest of the ranks' values, on every rank."""
+    if not distributed.is_initialized():
+        return value
+    values = [value] * distributed.get_world_size()
+    distributed.all_gather_object(values, value)
+    return min(values)
 
 
 def from_rank_0(value):

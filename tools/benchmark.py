@@ -1,8 +1,9 @@
-"""Measure: how fast data arrives, how long an optimizer step takes, how fast an image is predicted.
+"""Measure: how fast data arrives, how long an optimizer step and the loss take, how fast an image is predicted.
 
 Examples:
     python tools/benchmark.py data --config configs/1024_rtx3070ti.yaml --json data.json
     python tools/benchmark.py step --help
+    python tools/benchmark.py loss
     python tools/benchmark.py infer --help
 """
 
@@ -10,12 +11,17 @@ import argparse
 import importlib
 import sys
 
-SUBJECTS = {"data": "loading, cache and memory", "step": "an optimizer step", "infer": "prediction of an image"}
+SUBJECTS = {
+    "data": "loading, cache and memory",
+    "step": "an optimizer step",
+    "loss": "the loss alone",
+    "infer": "prediction of an image",
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="{data,step,infer}")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="{" + ",".join(SUBJECTS) + "}")
     # only the chosen subject is imported: each pulls in another part of the framework
     chosen = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     module = importlib.import_module(f"landmarks.benchmark.{chosen}") if chosen in SUBJECTS else None

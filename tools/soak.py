@@ -23,6 +23,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
     args = parser.parse_intermixed_args()
+    if sys.platform == "win32":
+        print("tools/soak.py: Windows has no kill -9; run it on Linux or macOS", file=sys.stderr)
+        return 2
     soak = Soak(train_command(args.config, args.settings), args.output, seed=args.seed, say=say)
     try:
         soak.make_reference()

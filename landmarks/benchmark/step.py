@@ -16,6 +16,7 @@ from landmarks.benchmark.plain import PlainLoop, peer_step, plain_loader
 from landmarks.config import Config
 from landmarks.configfile import load_config
 from landmarks.data.loading import open_dataset
+from landmarks.data.workers import loader_settings
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.setup import Run, prepare_run
 from landmarks.engine.trainer import train_window
@@ -44,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     records, samples = open_dataset(
         config.data, config.data.train_split, augment=config.augment, seed=0, say=lambda line: print(line, file=sys.stderr)
     )
-    num, workers = len(records.landmarks), max(0, config.data.workers)
+    num = len(records.landmarks)
+    workers, _ = loader_settings(config.data, batch_size=config.train.batch_size, cuda=device.type == "cuda")
     # the plain loop goes first: what the framework sets in the process (memory, cuDNN) must not help it
     batches = plain_loader(samples, config, config.heatmap.sigma, workers)
     found = {"plain loop": _measure(PlainLoop(config, num, device).step, batches, config, device, args.steps)}
@@ -61,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
     """Seconds a step by phase and in all, images a second, and peak memory."""
-    forget_peak(device)
     clock = Clock(device)
     for number in range(_WARM_UP + steps):
         if number == _WARM_UP:
             wait_for(device)
+            forget_peak(device)
             clock, start = Clock(device), time.perf_counter()
         with clock("data wait"):
             window = list(islice(batches, config.train.accumulate))

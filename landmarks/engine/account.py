@@ -41,7 +41,7 @@ def count_static(model: HRNet, *, half: bool, ema: bool) -> int:
 
 def account_pass(model: HRNet, image_size: tuple[int, int], loss: LossConfig, sigma: float) -> PassAccount:
     """Runs one image of `image_size` (height, width) forward and backward through a `empty_model`."""
-    memory = _LiveMemory()
+    memory = LiveMemory()
     for tensor in [*model.parameters(), *(p.grad for p in model.parameters()), *model.buffers()]:
         memory.leave_out(tensor)
     num = model.head.final.out_channels
@@ -72,7 +72,7 @@ def _without_weights(model: ModelConfig) -> ModelConfig:
     )
 
 
-class _LiveMemory(TorchDispatchMode):
+class LiveMemory(TorchDispatchMode):
     """Adds up the storages that operations make, takes each off when its last tensor dies, and counts arithmetic."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from landmarks.config import Config
 from landmarks.engine.ema import Ema
-from landmarks.engine.memory import CONTEXT_BYTES, MIB
+from landmarks.engine.memory import CONTEXT_BYTES, MIB, is_out_of_memory
 from landmarks.engine.network import make_optimizer, set_up_torch
 from landmarks.engine.planner import Choice, num_landmarks
 from landmarks.geometry import input_to_heatmap
@@ -36,7 +36,9 @@ def measure_choices(config: Config, choices: list[Choice], memory: int) -> dict[
 def _measure_or_inf(config: Config, choice: Choice, device: torch.device) -> tuple[float, float]:
     try:
         return _measure(config, choice, device)
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         return float("inf"), float("inf")
 
 
@@ -50,10 +52,11 @@ def _measure(config: Config, choice: Choice, device: torch.device) -> tuple[floa
     images = torch.randint(0, 256, (choice.micro_batch, 1, *size), dtype=torch.uint8, device=device)
     points_hm = input_to_heatmap(torch.rand(choice.micro_batch, num_landmarks(config), 2, device=device) * (min(size) - 1))
     weights = torch.ones(points_hm.shape[:2], device=device)
-    torch.cuda.reset_peak_memory_stats(device)
     times = []
-    for _ in range(_WARM_UP + _STEPS):
+    for number in range(_WARM_UP + _STEPS):
         torch.cuda.synchronize(device)
+        if number == _WARM_UP:  # to choose its kernels, cuDNN tries some that take far more than a step needs
+            torch.cuda.reset_peak_memory_stats(device)
         start = time.perf_counter()
         for _ in range(choice.accumulate):
             with autocast(device, train.precision):

@@ -42,6 +42,11 @@ def cap_memory(train: TrainConfig, device: torch.device) -> str:
     return ""
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a pass failed for want of memory; where no kernel of cuDNN finds room, it says so as a plain error."""
+    return isinstance(error, torch.OutOfMemoryError) or "unable to find an engine" in str(error)
+
+
 class WindowState:
     """What the forward passes of a window change beside gradients: BatchNorm's buffers and the generators."""
 

@@ -72,7 +72,8 @@ def call_network(model: HRNet, device: torch.device, here: Place, compiled: bool
     known = inspect.signature(nn.parallel.DistributedDataParallel.__init__).parameters
     # torch 2.15 has renamed the switch
     switch = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    return nn.parallel.DistributedDataParallel(net, device_ids=ids, **{switch: False})
+    # gradients live in the buffers that travel; a second set of them would be as large as the weights
+    return nn.parallel.DistributedDataParallel(net, device_ids=ids, gradient_as_bucket_view=True, **{switch: False})
 
 
 def _compiled(model: HRNet, device: torch.device) -> nn.Module:

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from landmarks.config import RECOMPUTE_LEVELS, Config
-from landmarks.data.resources import available_memory
+from landmarks.data.resources import available_memory, ranks_of_this_machine
+from landmarks.distributed import least_of_ranks
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, parse_size
 from landmarks.metrics import format_table
@@ -112,7 +113,7 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
         before = saved["config"]["train"]
         kept = {key: before[key] for key in ("batch_size", "accumulate", "recompute")}
         return replace(config, train=replace(config.train, **kept)), ""
-    memory = usable_memory(config, device)
+    memory = least_of_ranks(usable_memory(config, device))  # or ranks on unlike cards would choose unlike batches
     choice = fastest(plan(config, memory, cuda=device.type == "cuda", ranks=ranks), memory)
     size = choice.micro_batch * ranks
     train = replace(config.train, batch_size=size, accumulate=choice.accumulate, recompute=choice.recompute)
@@ -125,7 +126,7 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
 def usable_memory(config: Config, device: torch.device) -> int:
     """Bytes that a run may take: the limit of the settings, else the card's size, else this machine's free memory."""
     if device.type != "cuda":
-        return available_memory()
+        return available_memory() // ranks_of_this_machine()
     total = torch.cuda.get_device_properties(device).total_memory
     return min(total, parse_size(config.train.memory_limit)) if config.train.memory_limit else total
 

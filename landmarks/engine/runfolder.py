@@ -40,7 +40,7 @@ def describe_run(output: Path, config: Config, fingerprints: list[str]) -> None:
     save_config(config, output / "config.yaml")
     about = [f"{name} {version}" for name, version in versions().items()]
     about += [f"command {' '.join(sys.argv)}", *_git_state(), f"data {' '.join(fingerprints)}"]
-    (output / "environment.txt").write_text("\n".join(about) + "\n")
+    (output / "environment.txt").write_text("\n".join(about) + "\n", encoding="utf-8")
 
 
 def versions() -> dict[str, str]:

@@ -114,7 +114,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         describe_run(output, config, [fingerprint(run.records), fingerprint(run.val_records)])
         run.journal = Journal(output, resumed_step=run.progress.step if saved else -1)
         if not saved:
-            run.journal.text("settings", (output / "config.yaml").read_text())
+            run.journal.text("settings", (output / "config.yaml").read_text(encoding="utf-8"))
     for words in filter(None, [planned, *opening, line]):
         say(words)
     return run
@@ -194,7 +194,8 @@ def restore(run: Run, saved: dict) -> None:
         run.ema.model.load_state_dict(saved["ema"])
         run.ema.num_updates = saved["ema_updates"]
     run.optimizer.load_state_dict(saved["optimizer"])
-    run.scaler.load_state_dict(saved["scaler"])
+    if saved["scaler"]:  # empty after a run without fp16
+        run.scaler.load_state_dict(saved["scaler"])
     run.progress = progress_from_dict(saved["progress"])
     # with --force a finished run may be given more epochs
     stopped_early = run.config.train.patience and run.progress.stale >= run.config.train.patience

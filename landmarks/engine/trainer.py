@@ -17,7 +17,7 @@ from landmarks.data.loading import Sample
 from landmarks.distributed import sum_over_ranks
 from landmarks.engine.checkpoint import capture_generators, epoch_name
 from landmarks.engine.journal import clock, say
-from landmarks.engine.memory import peak_memory, split_batch, take_less
+from landmarks.engine.memory import is_out_of_memory, peak_memory, split_batch, take_less
 from landmarks.engine.network import start_training_mode
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run, state_of
@@ -33,18 +33,18 @@ MAX_SKIPPED_IN_A_ROW = 10
 
 @dataclass(slots=True)
 class WindowResult:
-    """One accumulation window: weighted loss sum, sum of weights, gradient norm, and whether the step was taken."""
+    """One accumulation window: weighted loss sum, sum of weights, gradient norm, the fp16 scale; seconds, `wait` for data."""
 
     loss_sum: float
     weight_sum: float
     grad_norm: float
+    loss_scale: float | None
     stepped: bool
     stop: bool
     """A signal asked some rank to stop."""
     num_images: int
-    wait: float
-    """Seconds spent waiting for the loader, and on the whole window."""
-    seconds: float
+    wait: float = 0.0
+    seconds: float = 0.0
 
 
 def fit(run: Run) -> dict:
@@ -82,8 +82,7 @@ def fit(run: Run) -> dict:
 
 
 def _leave_if(stop: bool, run: Run) -> None:
-    """Raises: Stopped, on every rank after the same window."""
-    if stop:
+    if stop:  # on every rank after the same window
         raise Stopped(run.signals[0] if run.signals else signal.SIGTERM)
 
 
@@ -142,6 +141,7 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
     # the one moment of a window in which the device is waited for
     asked = torch.tensor(float(bool(run.signals)), device=run.device)
     (total, asked), norm = sum_over_ranks(torch.stack([loss_sum, asked])).tolist(), norm.item()
+    scale = run.scaler.get_scale() if run.scaler.is_enabled() else None
     finite = math.isfinite(total) and math.isfinite(norm)
     if finite and weight_sum > 0:
         run.scaler.step(run.optimizer)
@@ -152,7 +152,7 @@ def train_window(run: Run, window: list[Sample]) -> WindowResult:
         run.window_state.restore_buffers()
     run.scaler.update()
     run.optimizer.zero_grad(set_to_none=True)
-    return WindowResult(total, weight_sum, norm, finite and weight_sum > 0, asked > 0, num_images, 0.0, 0.0)
+    return WindowResult(total, weight_sum, norm, scale, finite and weight_sum > 0, asked > 0, num_images)
 
 
 def _accumulate(run: Run, window: list[Sample], weight_sum: float) -> torch.Tensor | None:
@@ -166,7 +166,9 @@ def _accumulate(run: Run, window: list[Sample], weight_sum: float) -> torch.Tens
                 loss = batch_loss(run, piece)
                 loss_sum += loss.detach()
                 run.scaler.scale(loss * run.place.size / max(weight_sum, 1e-12)).backward()
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         return None
     return loss_sum
 
@@ -218,7 +220,7 @@ def _count(run: Run, result: WindowResult) -> None:
     elif result.weight_sum > 0:
         progress.skipped += 1
         progress.skipped_in_a_row += 1
-        what = "loss" if not math.isfinite(result.loss_sum) else "gradient"
+        what = "gradient" if math.isfinite(result.loss_sum) else "loss"
         say(f"epoch {progress.epoch + 1}: {what} is not finite, step skipped ({progress.skipped} so far)")
         if progress.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise TrainingError(
@@ -232,7 +234,7 @@ def _count(run: Run, result: WindowResult) -> None:
                 "loss": result.loss_sum / result.weight_sum,
                 "lr": run.optimizer.param_groups[0]["lr"],
                 "grad_norm": result.grad_norm,
-                "loss_scale": run.scaler.get_scale() if run.scaler.is_enabled() else None,
+                "loss_scale": result.loss_scale,
                 "skipped": progress.skipped,
             },
             epoch=progress.epoch + 1,
@@ -245,8 +247,7 @@ def _end_epoch(run: Run) -> None:
     loss = progress.loss_sum / progress.weight_sum if progress.weight_sum else None
     progress.epoch += 1
     times = {"peak_memory_mib": peak_memory(run.device), "seconds": progress.seconds}
-    values = {"loss": loss, "skipped": progress.skipped}
-    run.journal.scalars("train", progress.step, values, epoch=progress.epoch, times=times)
+    run.journal.scalars("train", progress.step, {"loss": loss, "skipped": progress.skipped}, epoch=progress.epoch, times=times)
     progress.windows, progress.loss_sum, progress.weight_sum = 0, 0.0, 0.0
 
 
@@ -255,9 +256,8 @@ def save(run: Run, name: str) -> None:
     if run.place.rank > 0:
         return
     run.journal.flush()
-    content = state_of(run) | {"progress": asdict(run.progress), "generators": capture_generators()}
     try:
-        run.folder.save(name, content)
+        run.folder.save(name, state_of(run) | {"progress": asdict(run.progress), "generators": capture_generators()})
     except OSError as error:
         raise TrainingError(f"{run.folder.folder / name}: not written ({error}); the last sound checkpoint is kept") from error
 
@@ -295,6 +295,6 @@ def _summary(run: Run) -> dict:
 
 
 def _time_left(run: Run, rate: float) -> str:
-    left = run.config.train.epochs * run.plan.num - run.progress.epoch * run.plan.num
+    left = (run.config.train.epochs - run.progress.epoch) * run.plan.num
     left -= run.progress.windows * run.config.train.accumulate * run.plan.batch_size
     return f"{clock(max(0, left) / max(rate, 1e-9))} left"

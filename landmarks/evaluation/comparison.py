@@ -45,7 +45,7 @@ def read_run(path: Path, split: str | None) -> Run:
     folder = _evaluation_folder(path, split)
     try:
         protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
-        with (folder / "predictions.csv").open(newline="") as file:
+        with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
             rows = {
                 (row["image"], row["symbol"]): tuple(
                     float(row[key] or "nan") for key in ("x_true", "y_true", "error_px", "error_mm")

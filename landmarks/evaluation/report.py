@@ -115,9 +115,9 @@ def write_report(output: Path, evaluation: Evaluation, figures: dict, calibratio
     """report.html; metrics.json, .txt, .csv and .tex; measurements.csv; predictions.csv; overlays/ of chosen images."""
     output.mkdir(parents=True, exist_ok=True)
     write_metrics(output / "metrics.json", figures)
-    (output / "metrics.txt").write_text(f"{headline(figures)}\n\n{figures_table(figures)}\n")
+    (output / "metrics.txt").write_text(f"{headline(figures)}\n\n{figures_table(figures)}\n", encoding="utf-8")
     write_figures_csv(output / "metrics.csv", figures)
-    (output / "metrics.tex").write_text(latex_table(figures))
+    (output / "metrics.tex").write_text(latex_table(figures), encoding="utf-8")
     write_measurements_csv(output / "measurements.csv", figures["measurements"])
     write_predictions(output / "predictions.csv", evaluation, _confidence_columns(evaluation, calibration))
     cases = chosen_cases(evaluation)

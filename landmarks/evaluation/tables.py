@@ -39,7 +39,7 @@ def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.nda
 
     `more` holds arrays [N, K] by column name.
     """
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["image", "symbol", "x", "y", "peak", "x_true", "y_true", "error_px", "error_mm", *more])
         for i, record in enumerate(evaluation.records.records):
@@ -53,7 +53,7 @@ def write_figures_csv(path: Path, figures: dict) -> None:
     """One row a scope: overall, groups, devices, landmarks, with the ends of the 95 % intervals."""
     rows = [("overall", "all", figures)]
     rows += [(scope[:-1], name, part) for scope in _SCOPES for name, part in figures[scope].items()]
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         radii = list(figures["sdr"])
         ends = [f"{name}_{end}" for name in ("mre_mm", *(f"sdr_{r}" for r in radii)) for end in ("low", "high")]
@@ -69,7 +69,7 @@ def write_figures_csv(path: Path, figures: dict) -> None:
 def write_measurements_csv(path: Path, measurements: dict) -> None:
     """One row a measurement, every number that the report shows."""
     keys = ("unit", "num", "mean_true", "bias", "mae", "sd", "lower", "upper", "within_2", "reader_mae", "interval_coverage")
-    with path.open("w", newline="") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["measurement", *keys])
         for name, row in measurements.items():

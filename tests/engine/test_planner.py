@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from landmarks.config import LossConfig, ModelConfig, SettingError
-from landmarks.engine.account import _LiveMemory, account_pass, empty_model
+from landmarks.engine.account import LiveMemory, account_pass, empty_model
 from landmarks.engine.memory import MIB
 from landmarks.engine.planner import fastest, plan
 from landmarks.engine.setup import prepare_run
@@ -74,7 +74,7 @@ def test_the_loss_takes_a_quarter_of_the_plain_formulas_memory():
     maps = encode(points, (256, 256), 2.0) + 0.05 * torch.randn(2, 29, 256, 256)
     peaks, gradients = [], []
     for form in (plain_loss, lambda maps, points, loss: heatmap_loss_sum(maps, points, torch.ones(2, 29), 2.0, loss)):
-        own, memory = maps.clone().requires_grad_(), _LiveMemory()
+        own, memory = maps.clone().requires_grad_(), LiveMemory()
         memory.leave_out(own)
         with memory:
             form(own, points, loss).backward()
