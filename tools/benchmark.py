@@ -29,7 +29,11 @@ def main() -> int:
         subject = subjects.add_parser(name, help=summary, description=f"Measure {summary}.")
         if name == chosen:
             module.add_arguments(subject)
-    args = parser.parse_args()
+    args, rest = parser.parse_known_args()  # settings may stand among the options
+    if any(word.startswith("-") or "=" not in word for word in rest) or (rest and "settings" not in args):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        args.settings = [*args.settings, *rest]
     try:
         return module.run(args)
     except (ValueError, OSError) as error:

@@ -14,6 +14,8 @@ from landmarks.engine.setup import Run, prepare_run
 from landmarks.engine.stopping import TrainingError
 from landmarks.engine.trainer import save, train_window
 
+_NO_MEMORY = torch.OutOfMemoryError("injected")
+
 
 @pytest.fixture
 def start(tiny_config, tmp_path):
@@ -33,7 +35,7 @@ def start(tiny_config, tmp_path):
             run.close()
 
 
-def fail_at(monkeypatch, *calls: int, phase: str = "forward") -> None:
+def fail_at(monkeypatch, *calls: int, phase: str = "forward", error: Exception = _NO_MEMORY) -> None:
     """Makes the n-th micro-batches of a run, counted from 0, run out of memory after the network has seen them."""
     whole, count = trainer.batch_loss, iter(range(1000))
 
@@ -41,9 +43,9 @@ def fail_at(monkeypatch, *calls: int, phase: str = "forward") -> None:
         number, loss = next(count), whole(run, batch)
         torch.rand(3)  # a network may draw random numbers
         if number in calls and phase == "forward":
-            raise torch.OutOfMemoryError("injected")
+            raise error
         if number in calls:
-            loss.register_hook(lambda gradient: (_ for _ in ()).throw(torch.OutOfMemoryError("injected")))
+            loss.register_hook(lambda gradient: (_ for _ in ()).throw(error))
         return loss
 
     monkeypatch.setattr(trainer, "batch_loss", injected)
@@ -89,6 +91,18 @@ def test_a_run_with_nothing_left_to_give_up_says_so(start, monkeypatch):
     run, window = start("run", recompute="all")
     fail_at(monkeypatch, *range(100))
     with pytest.raises(TrainingError, match=r"with one image a pass and train\.recompute=all; lower data\.image_size"):
+        train_window(run, window)
+
+
+def test_only_want_of_memory_is_mended(start, monkeypatch):
+    run, window = start("cudnn")
+    fail_at(monkeypatch, 0, error=RuntimeError("GET was unable to find an engine to execute this computation"))
+    assert train_window(run, window).stepped
+    assert run.progress.micro_batch == 2
+    monkeypatch.undo()
+    run, window = start("other")
+    fail_at(monkeypatch, 0, error=RuntimeError("a mistake of ours"))
+    with pytest.raises(RuntimeError, match="a mistake of ours"):
         train_window(run, window)
 
 

@@ -43,6 +43,14 @@ def test_with_autocast_and_accumulation(level):
     assert_same(plain, other)
 
 
+def test_with_synchronised_norms():
+    """Without a process group SyncBatchNorm works on the CPU too; it insists on a counter."""
+    plain, other = (nn.SyncBatchNorm.convert_sync_batchnorm(network(level)) for level in ("none", "all"))
+    for net in (plain, other):
+        backward(net)
+    assert_same(plain, other)
+
+
 def test_with_ddp():
     plain, other = network("none"), network("all")
     backward(plain)
