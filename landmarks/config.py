@@ -46,8 +46,8 @@ class DataConfig:
     """Split that is validated on; for isbi2015, valid is cut from train by val_fraction."""
     val_fraction: float = 0.1
     """isbi2015 and a table without splits: part of the training images held out as 'valid', drawn by train.seed; 0: none."""
-    cache: str = "ram"
-    """Where decoded images are kept: ram, disk, auto (by free memory) or none (decode every time)."""
+    cache: str = "auto"
+    """Where decoded images are kept: auto (ram or disk, by free memory), ram, disk or none (decode every time)."""
     cache_scale: float = 1.25
     """Size of a cached image over the size it has in the network input; 1 is the leanest, more is sharper."""
     cache_dir: str = "data/cache"

@@ -6,11 +6,11 @@ import numpy as np
 
 from landmarks.data.check_align import Shapes
 from landmarks.data.check_inventory import Entry, Inventory
+from landmarks.measurements import SN_NORM_MM
 
-# Sella to Nasion: the median over 255 annotations of the one Aariz device whose pixel size is beyond doubt (ART Plus,
-# Khalid et al., Sci Data 12, 1336, 2025) is 72.0 mm. Cephalometric norms of adults lie at 71 to 73 mm, films enlarge by up
-# to a tenth, children are smaller: a device's median more than a tenth away is no matter of anatomy.
-NORM_SN_MM = 72.0
+# The yardstick agrees with Aariz: the median over 255 annotations of its one device whose pixel size is beyond doubt (ART
+# Plus, Khalid et al., Sci Data 12, 1336, 2025) is 72.0 mm. Cephalometric norms of adults lie at 71 to 73 mm, films enlarge
+# by up to a tenth, children are smaller: a device's median more than a tenth away is no matter of anatomy.
 _NORM_SOURCE = "72.0 mm, median of 255 Aariz annotations (ART Plus)"
 _TOLERANCE = 0.10
 # spread of single heads, mm: with few images the median itself is that uncertain
@@ -60,7 +60,7 @@ def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceSc
     verdict = _verdict(mm, num)
     if verdict.startswith("doubtful"):
         line = f"{device}: median S-N {mm:.1f} mm over {num} images at the given pixel size; norm {_NORM_SOURCE}"
-        inventory.find("scale doubtful", f"{line}; {mm / NORM_SN_MM:.2f} times the norm: unusual heads, or a wrong pixel size")
+        inventory.find("scale doubtful", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: unusual heads, or a wrong pixel size")
     return DeviceScale(
         device=device,
         num_images=len(entries),
@@ -75,9 +75,9 @@ def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceSc
 def _verdict(mm: float | None, num: int) -> str:
     if mm is None:
         return "not known (no S, N or pixel size)"
-    slack = _TOLERANCE * NORM_SN_MM + 2 * _HEADS_SD_MM / num**0.5
-    if abs(mm - NORM_SN_MM) > slack:
-        return f"doubtful: {mm / NORM_SN_MM:.2f} times the norm"
+    slack = _TOLERANCE * SN_NORM_MM + 2 * _HEADS_SD_MM / num**0.5
+    if abs(mm - SN_NORM_MM) > slack:
+        return f"doubtful: {mm / SN_NORM_MM:.2f} times the norm"
     return "plausible"
 
 
