@@ -9,7 +9,9 @@ Examples:
 
 import argparse
 import importlib
+import json
 import sys
+from pathlib import Path
 
 SUBJECTS = {
     "data": "loading, cache and memory",
@@ -29,13 +31,17 @@ def main() -> int:
         subject = subjects.add_parser(name, help=summary, description=f"Measure {summary}.")
         if name == chosen:
             module.add_arguments(subject)
+            subject.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     args, rest = parser.parse_known_args()  # settings may stand among the options
     if any(word.startswith("-") or "=" not in word for word in rest) or (rest and "settings" not in args):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         args.settings = [*args.settings, *rest]
     try:
-        return module.run(args)
+        figures = module.run(args)
+        if args.json:
+            args.json.write_text(json.dumps(figures, indent=1) + "\n")
+        return 0
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -2,13 +2,11 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -35,21 +33,18 @@ _WARM_UP_BATCHES = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
     parser.add_argument("--seconds", type=float, default=15, help="how long each loader is measured (default: 15)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Raises: ValueError for a user's reason."""
+def run(args: argparse.Namespace) -> dict:
+    """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     config = load_config(args.config, args.settings)
     with tempfile.TemporaryDirectory(prefix="landmarks_benchmark_") as folder:
         # a folder of its own: the first build is a cold one, and no cache of a run is touched
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, cache="disk", cache_dir=folder))
         found = measure(config, args.seconds)
     print(_table(found))
-    if args.json:
-        args.json.write_text(json.dumps(found, indent=1) + "\n")
-    return 0
+    return found
 
 
 def measure(config: Config, seconds: float) -> dict:

@@ -1,7 +1,6 @@
 """Time of a prediction, image to points, in the forms that a model can take, beside the plain one, in one process."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,12 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, help="or a checkpoint; then the change of the points means something")
     parser.add_argument("--batch", type=int, default=1, help="images of one pass")
     parser.add_argument("--repeats", type=int, default=10, help="passes that are measured; the fastest counts")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Raises: ValueError for a user's reason."""
+def run(args: argparse.Namespace) -> dict:
+    """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     model, config, landmarks = _model(args)
     device = choose_device(config.train.device)
     half = "bf16" if device.type == "cpu" else "fp16"
@@ -60,9 +58,7 @@ def run(args: argparse.Namespace) -> int:
         for name, f in found.items()
     ]
     print(format_table(["form", "ms an image", "times faster", "largest change, input px"], rows))
-    if args.json:
-        args.json.write_text(json.dumps({"forms": found, "device": str(device), "batch": args.batch}, indent=1) + "\n")
-    return 0
+    return {"forms": found, "device": str(device), "batch": args.batch}
 
 
 def _model(args: argparse.Namespace) -> tuple[HRNet, Config, LandmarkSet]:

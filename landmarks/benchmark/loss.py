@@ -1,10 +1,8 @@
 """Time and memory of the loss, forward and backward, beside the plain formula with materialised targets."""
 
 import argparse
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
@@ -26,11 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="images, landmarks, height and width of the maps (default: 2 29 256 256)")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=7, help="passes that are measured; the fastest counts")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Raises: ValueError for a user's reason."""
+def run(args: argparse.Namespace) -> dict:
+    """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     if min(args.shape) < 1:
         raise ValueError("--shape: four numbers of 1 or more")
     device = choose_device(args.device)
@@ -38,9 +35,7 @@ def run(args: argparse.Namespace) -> int:
     columns = ("plain ms", "own ms", "times faster", "plain peak MiB", "own peak MiB", "relative difference")
     rows = [[f["maps"], *(f"{f[c]:.1e}" if f[c] < 0.01 else f"{f[c]:.1f}" for c in columns)] for f in found]
     print(format_table(["maps", *columns], rows))
-    if args.json:
-        args.json.write_text(json.dumps({"figures": found, "device": str(device), "shape": list(args.shape)}, indent=1) + "\n")
-    return 0
+    return {"figures": found, "device": str(device), "shape": list(args.shape)}
 
 
 def _measure(kind: str, layout: str, shape: tuple[int, ...], repeats: int, device: torch.device) -> dict:

@@ -1,7 +1,6 @@
 """Time and memory of a training step by phase, beside the loop that one writes first, in one process on the same images."""
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -32,12 +31,11 @@ PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
     parser.add_argument("--steps", type=int, default=5, help="optimizer steps that are measured, after three that are not")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Raises: ValueError for a user's reason."""
+def run(args: argparse.Namespace) -> dict:
+    """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     words = [*args.settings, "train.log_images=0"]
     config = load_config(args.config, words)
     device = choose_device(config.train.device)
@@ -56,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
     found["landmarks"] = _measure_own(config, device, args.steps)
     ratio = found["plain loop"]["step"] / found["landmarks"]["step"]
     print(_table(found), f"\na step of the plain loop takes {ratio:.2f} times as long")
-    if args.json:
-        args.json.write_text(json.dumps({"seconds": found, "ratio": ratio, "device": str(device)}, indent=1) + "\n")
-    return 0
+    return {"seconds": found, "ratio": ratio, "device": str(device)}
 
 
 def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
