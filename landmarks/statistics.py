@@ -91,6 +91,11 @@ def quantile_interval(values: np.ndarray, quantile: float, weights: np.ndarray) 
     return np.quantile(np.concatenate(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
 
 
+def interval_pair(limits: np.ndarray) -> list[float] | None:
+    """The two ends [2] of an interval as plain numbers; None where they are unknown."""
+    return [float(v) for v in limits] if np.isfinite(limits).all() else None
+
+
 def conformal_radius(scores: np.ndarray, coverage: float) -> float:
     """The ceil((n + 1) coverage)-th smallest of n scores; infinite where that exceeds n.
 

@@ -33,11 +33,15 @@ def read_aariz(root: Path, *, split: str, truth: str) -> RecordSet:
     return RecordSet(landmarks=AARIZ29, records=tuple(records))
 
 
-def split_folder(root: Path, split: str) -> Path:
+def find_split(root: Path, split: str) -> Path | None:
     """The zip spells its split folders in lower case, the authors' loader capitalised."""
-    for spelling in (split, split.capitalize()):
-        if (root / spelling).is_dir():
-            return root / spelling
+    return next((root / name for name in (split, split.capitalize()) if (root / name).is_dir()), None)
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """Raises: DataError where there is no folder of this split."""
+    if folder := find_split(root, split):
+        return folder
     raise DataError(f"{root / split}: no such folder; the Aariz layout has train, valid and test below data.root")
 
 

@@ -150,11 +150,16 @@ def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig, s
 def remove_unfinished(folder: Path) -> None:
     """Removes what killed builds left: files whose lock no living process holds."""
     for path in folder.glob(f".*{UNFINISHED}"):
-        lock = _lock_of(folder / (path.name.split(".")[1] + SUFFIX))
+        lock = lock_of_unfinished(path)
         with contextlib.suppress(OSError):
             # an hour, because on a disk that knows no locks a living build looks the same
             if (lock.exists() and not is_held(lock)) or path.stat().st_mtime < time.time() - 3600:
                 path.unlink()
+
+
+def lock_of_unfinished(path: Path) -> Path:
+    """The lock under which a build writes this unfinished file."""
+    return _lock_of(path.with_name(path.name.split(".")[1] + SUFFIX))
 
 
 def _lock_of(final: Path) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from landmarks.data.cache import SUFFIX, UNFINISHED, remove_file
+from landmarks.data.cache import SUFFIX, UNFINISHED, lock_of_unfinished, remove_file
 from landmarks.data.filelock import is_held
 from landmarks.data.packfile import open_pack
 
@@ -40,7 +40,7 @@ def clear_caches(folder: Path) -> int:
 
 
 def _abandoned(folder: Path) -> list[Path]:
-    return [path for path in folder.glob(f".*{UNFINISHED}") if not is_held(folder / f".{path.name.split('.')[1]}.lock")]
+    return [path for path in folder.glob(f".*{UNFINISHED}") if not is_held(lock_of_unfinished(path))]
 
 
 def _describe(path: Path) -> CacheFile:

@@ -77,7 +77,7 @@ def _aariz(root: Path) -> Inventory:
     inventory, manifest = Inventory(root=root, landmarks=AARIZ29), Manifest(root)
     machines = _aariz_csv(inventory, root / aariz.CSV_NAME)
     for split in aariz.SPLITS:
-        folder = next((root / name for name in (split, split.capitalize()) if (root / name).is_dir()), None)
+        folder = aariz.find_split(root, split)
         if folder is None:
             inventory.find("split missing", f"{split}: no folder of this split")
             continue

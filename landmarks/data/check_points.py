@@ -21,8 +21,9 @@ def check_points(inventory: Inventory) -> list[Shapes]:
             _outside(inventory, entry, reader, points)
     names = sorted({reader for entry in inventory.entries for reader in entry.readers})
     shapes = [s for reader in names if (s := align_all(inventory, reader)) is not None]
-    _implausible(inventory, shapes)
-    find_exchanged(inventory, shapes)
+    judged = [[believable(one, points) for points in one.points_mm] for one in shapes]
+    _implausible(inventory, shapes, judged)
+    find_exchanged(inventory, shapes, [[kept for kept, _, _ in found] for found in judged])
     if len(names) == 2:
         _two_readers(inventory, names, shapes)
     return shapes
@@ -52,12 +53,11 @@ def _outside(inventory: Inventory, entry: Entry, reader: str, points: np.ndarray
         inventory.find("point outside", line, entry.image_id, symbols=(symbol,))
 
 
-def _implausible(inventory: Inventory, shapes: list[Shapes]) -> None:
+def _implausible(inventory: Inventory, shapes: list[Shapes], judged: list[list[tuple]]) -> None:
     """A landmark that is far out for every reader who put it at that place: two readers who agree saw something."""
     far: dict[tuple[str, str], dict[str, float]] = {}
-    for one in shapes:
-        for entry, points in zip(one.entries, one.points_mm, strict=True):
-            kept, deviation, size = believable(one, points)
+    for one, verdicts in zip(shapes, judged, strict=True):
+        for entry, (kept, deviation, size) in zip(one.entries, verdicts, strict=True):
             for k in np.flatnonzero(~kept & np.isfinite(size)):
                 off = float(np.linalg.norm(deviation[k]))
                 if size[k] > FAR_OUT and off > FAR_OUT_MM:
@@ -111,7 +111,7 @@ def _two_readers(inventory: Inventory, names: list[str], shapes: list[Shapes]) -
 
 
 def _far_apart(inventory: Inventory, entries: list[Entry], apart_mm: np.ndarray, names: tuple[str, str]) -> None:
-    seen = np.isfinite(apart_mm).all(axis=(0, 2)) | np.isfinite(apart_mm).any(axis=(0, 2))
+    seen = np.isfinite(apart_mm).any(axis=(0, 2))
     usual = np.zeros(apart_mm.shape[1:])
     if len(entries) >= ENOUGH:
         usual[seen] = np.nanmedian(apart_mm[:, seen], axis=0)

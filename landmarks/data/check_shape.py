@@ -25,7 +25,7 @@ class ShapeModel:
         """The model of those of these symbols that it knows, in their order."""
         kept = [s for s in symbols if s in self.symbols]
         rows = np.array([self.symbols.index(s) for s in kept], dtype=int)
-        both = np.stack([2 * rows, 2 * rows + 1], axis=1).ravel()
+        both = _pairs(rows)
         return ShapeModel(tuple(kept), self.mean[rows], self.covariance[np.ix_(both, both)])
 
     def align(self, points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

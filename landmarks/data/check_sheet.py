@@ -45,19 +45,19 @@ def _tile(inventory: Inventory, finding: Finding, entry: Entry) -> np.ndarray:
         left, top, side = _window(inventory, finding, entry, image.shape)
         scale = _TILE / side
         to_tile = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
-        small = cv2.warpAffine(image, to_tile, (_TILE, _TILE), flags=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
         if scale < 1:  # area first, or thin structures break up
             size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
             reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             shift = np.array([[1, 0, -left * scale], [0, 1, -top * scale]])
             small = cv2.warpAffine(reduced, shift, (_TILE, _TILE))
+        else:
+            small = cv2.warpAffine(image, to_tile, (_TILE, _TILE), flags=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
         canvas[:_TILE] = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
         _draw_points(canvas, inventory, finding, entry, to_tile)
     except ImageError:
         cv2.line(canvas, (0, 0), (_TILE, _TILE), _RING, 2)
     _write(canvas, f"{finding.kind}: {entry.split}", _TILE + 16)
-    words, line = finding.text, ""
-    for number, line in enumerate((words[:56], words[56:112])):
+    for number, line in enumerate((finding.text[:56], finding.text[56:112])):
         _write(canvas, line, _TILE + 32 + 15 * number)
     return canvas
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from landmarks.data.check_align import Shapes, believable
+from landmarks.data.check_align import Shapes
 from landmarks.data.check_inventory import Finding, Inventory
 
 # Gain in squared standard deviations at which two landmarks count as exchanged. In 300 sound synthetic heads none of the
@@ -17,15 +17,18 @@ _LIKELY_SWAPS = (("Li", "Ls"), ("UPM", "LPM"), ("Me", "Gn"), ("UIT", "LIT"), ("U
                  ("Ar", "Co"), ("Go", "R"), ("UPM", "UMT"), ("LPM", "LMT"), ("Ls", "Sn"), ("A", "ANS"))  # fmt: skip
 
 
-def find_exchanged(inventory: Inventory, shapes: list[Shapes]) -> None:
-    """Reports pairs whose exchange makes a likelier head, or which the two readers have the other way round."""
+def find_exchanged(inventory: Inventory, shapes: list[Shapes], believed: list[list[np.ndarray]]) -> None:
+    """Reports pairs whose exchange makes a likelier head, or which the two readers have the other way round.
+
+    `believed`: which landmarks of each shape may be believed.
+    """
     found: dict[tuple[str, tuple[str, str]], str] = {}
     if len(shapes) == 2:
         _contradictions(shapes, found)
     contradicted = set(found)
     by_shape: dict[tuple[str, tuple[str, str]], list[str]] = {}
-    for one in shapes:
-        for image_id, pair in _unlikely(one):
+    for one, kept in zip(shapes, believed, strict=True):
+        for image_id, pair in _unlikely(one, kept):
             if (image_id, pair) not in contradicted:
                 by_shape.setdefault((image_id, pair), []).append(one.reader)
     for key, readers in by_shape.items():
@@ -40,13 +43,12 @@ def _explained(finding: Finding, image_id: str, symbols: set[str]) -> bool:
     return finding.kind == "implausible point" and finding.images == (image_id,) and symbols.issuperset(finding.symbols)
 
 
-def _unlikely(shapes: Shapes) -> list[tuple[str, tuple[str, str]]]:
+def _unlikely(shapes: Shapes, believed: list[np.ndarray]) -> list[tuple[str, tuple[str, str]]]:
     """The image, and the pair whose exchange gains most, where that is enough."""
     symbols, found = shapes.model.symbols, []
     known = [pair for pair in _LIKELY_SWAPS if pair[0] in symbols and pair[1] in symbols]
     places = [(symbols.index(a), symbols.index(b)) for a, b in known]
-    for entry, points in zip(shapes.entries, shapes.points_mm, strict=True):
-        kept, _, _ = believable(shapes, points)
+    for entry, points, kept in zip(shapes.entries, shapes.points_mm, believed, strict=True):
         gains = [_gain(shapes, points, kept, pair) for pair in places]
         if gains and max(gains) > _EXCHANGED:
             found.append((entry.image_id, known[int(np.argmax(gains))]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 from tqdm import tqdm
 
-from landmarks.data.aariz import SPLITS, read_aariz, split_folder
+from landmarks.data.aariz import SPLITS, find_split, read_aariz, split_folder
 from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.manifest import MANIFEST_NAME, Resized, image_name
@@ -87,7 +87,7 @@ def _image_paths(root: Path, data_format: str) -> list[Path]:
 
 def present_splits(root: Path) -> list[str]:
     """The splits that a (perhaps partial) Aariz folder has. Raises: DataError where it has none."""
-    found = [split for split in SPLITS if any((root / name).is_dir() for name in (split, split.capitalize()))]
+    found = [split for split in SPLITS if find_split(root, split)]
     if not found:
         split_folder(root, SPLITS[0])
     return found

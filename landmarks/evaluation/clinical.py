@@ -18,7 +18,7 @@ ACCEPTED = 2.0
 def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) -> dict:
     """Each measurement found against true, the classes, and which faces look left; with a calibration, intervals."""
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
-    true_px = np.stack([record.points_px for record in evaluation.records.records])
+    true_px = evaluation.true_px
     rows = available(symbols)
     found, true = measure(evaluation.found_px, symbols, sizes), measure(true_px, symbols, sizes)
     half = None if calibration is None else half_widths(evaluation, calibration)

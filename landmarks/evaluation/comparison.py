@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table
-from landmarks.statistics import holm, ratio_intervals, resample_weights, signed_rank
+from landmarks.statistics import holm, interval_pair, ratio_intervals, resample_weights, signed_rank
 
 # What must be alike for two errors to be comparable, and why.
 _SAME = {
@@ -148,15 +148,15 @@ def _figures(errors: np.ndarray, images: list[str], symbols: list[str], unit: st
         "num_points": int(counts.sum()),
         "mre": [_mean(errors[0]), _mean(errors[1])],
         "difference": _mean(change),
-        "interval": _pair(limits[0]),
+        "interval": interval_pair(limits[0]),
         "p_value": signed_rank(per_image),
         "sdr": {
-            f"{r}": {"difference": 100 * float(s.sum() / total), "interval": _pair(100 * limit)}
+            f"{r}": {"difference": 100 * float(s.sum() / total), "interval": interval_pair(100 * limit)}
             for r, s, limit in zip(SDR_RADII_MM, sums[1:], limits[1:], strict=False)
         },
         "landmarks": {
             s: {"mre": [_mean(errors[0, :, k]), _mean(errors[1, :, k])], "difference": _mean(change[:, k]),
-                "interval": _pair(by_landmark[k]), "p_value": float(p_values[k]), "p_holm": float(corrected)}
+                "interval": interval_pair(by_landmark[k]), "p_value": float(p_values[k]), "p_holm": float(corrected)}
             for k, (s, corrected) in enumerate(zip(symbols, holm(p_values), strict=True))
         },
         "improved_most": [[images[i], float(per_image[i])] for i in order[:_MOVED] if per_image[i] < 0],
@@ -227,7 +227,3 @@ def _p(value: float) -> str:
 def _mean(values: np.ndarray) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else None
-
-
-def _pair(limits: np.ndarray) -> list[float] | None:
-    return [float(v) for v in limits] if np.isfinite(limits).all() else None

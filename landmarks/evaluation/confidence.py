@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px, unseen
-from landmarks.evaluation.evaluate import Evaluation
-from landmarks.statistics import proportion_intervals, rank_correlation, resample_weights
+from landmarks.evaluation.evaluate import Evaluation, unit_errors
+from landmarks.statistics import interval_pair, proportion_intervals, rank_correlation, resample_weights
 
 GROSS_MM = 4.0
 REVIEW_SHARES = (0.05, 0.10)
@@ -18,10 +18,8 @@ def confidence_figures(evaluation: Evaluation, calibration: Calibration | None) 
         return None
     counted = np.ones(len(evaluation.found_px), bool) if calibration is None else unseen(calibration, evaluation)
     doubt = doubt_px(evaluation)
-    error, unit = evaluation.error_mm, "mm"
-    scale = mm_per_px(evaluation)[:, None]
-    if not np.isfinite(error).any():
-        error, unit, scale = evaluation.error_px, "px", np.ones((len(error), 1))
+    error, unit = unit_errors(evaluation)
+    scale = mm_per_px(evaluation)[:, None] if unit == "mm" else 1
     error = error[counted]
     order = (doubt if calibration is None else radii_px(calibration, evaluation)) * scale
     figures = {
@@ -113,7 +111,7 @@ def _covered(error: np.ndarray, radius: np.ndarray) -> dict:
     return {
         "num_points": int(known.sum()),
         "coverage": 100 * float(within.sum() / known.sum()),
-        "interval": [100 * float(v) for v in limits] if np.isfinite(limits).all() else None,
+        "interval": interval_pair(100 * limits),
         "mean_radius": float(finite.mean()) if finite.size == known.sum() else math.inf,
         "infinite_percent": 100 * float(np.isinf(radius[known]).mean()),
     }

@@ -45,6 +45,11 @@ class Evaluation:
         """[N, 2] as (sx, sy) in mm, NaN where unknown."""
         return pixel_sizes(self.records)
 
+    @property
+    def true_px(self) -> np.ndarray:
+        """[N, K, 2] source px, NaN where a landmark is not annotated."""
+        return true_points(self.records)
+
     def figures(self, groups: dict[str, tuple[str, ...]] | None = None) -> dict:
         """All figures: overall, per landmark, per device, and of each named group of symbols."""
         symbols = self.records.landmarks.symbols
@@ -72,9 +77,7 @@ def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *
     found = np.full((num, len(predictor.landmarks), 2), np.nan)
     peaks = np.full(found.shape[:2], np.nan)
     for batch in batches:
-        for line in filter(None, batch.error):
-            fail(line)
-        read = np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
+        read = _readable(batch, fail)
         points, heights = predictor.predict_batch(batch.image, batch.to_source)
         found[batch.index.numpy()[read]] = points[read]
         peaks[batch.index.numpy()[read]] = heights[read]
@@ -88,15 +91,25 @@ def predict_with_shapes(
     size = (num, len(predictor.landmarks))
     parts = BatchPrediction(np.full((*size, 2), np.nan), *(np.full(size, np.nan) for _ in range(3)), np.full(num, np.nan))
     for batch in batches:
-        for line in filter(None, batch.error):
-            fail(line)
-        read = np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
+        read = _readable(batch, fail)
         found = predictor.predict_with_shape(batch.image, batch.to_source)
         for whole, part in zip(parts, found, strict=True):
             whole[batch.index.numpy()[read]] = part[read]
     parts = BatchPrediction(*(merge_rows(torch.from_numpy(part)).numpy() for part in parts))
     shapes = MapShapes(spread_px=parts.spread_px, outside=parts.outside, target_px=parts.target_px)
     return parts.points_px, parts.peaks, shapes
+
+
+def _readable(batch: Sample, fail: Callable[[str], None]) -> np.ndarray:
+    """bool [B]: samples that hold an image of the split; `fail` hears of those that could not be read."""
+    for line in filter(None, batch.error):
+        fail(line)
+    return np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
+
+
+def true_points(records: RecordSet) -> np.ndarray:
+    """[N, K, 2] source px, NaN where a landmark is not annotated."""
+    return np.stack([record.points_px for record in records.records])
 
 
 def pixel_sizes(records: RecordSet) -> np.ndarray:
@@ -106,9 +119,14 @@ def pixel_sizes(records: RecordSet) -> np.ndarray:
 
 def evaluate_points(records: RecordSet, found_px: np.ndarray, peaks: np.ndarray, shapes: MapShapes | None = None) -> Evaluation:
     """Errors of points [N, K, 2] that follow the records' images and landmarks."""
-    true_px = np.stack([record.points_px for record in records.records])
-    error_px, error_mm = radial_errors(found_px, true_px, pixel_sizes(records))
+    error_px, error_mm = radial_errors(found_px, true_points(records), pixel_sizes(records))
     return Evaluation(records=records, found_px=found_px, peaks=peaks, error_px=error_px, error_mm=error_mm, shapes=shapes)
+
+
+def unit_errors(evaluation: Evaluation) -> tuple[np.ndarray, str]:
+    """Errors [N, K] in mm, or in px where no image has a pixel size."""
+    known = np.isfinite(evaluation.error_mm).any()
+    return (evaluation.error_mm, "mm") if known else (evaluation.error_px, "px")
 
 
 def figures_table(figures: dict) -> str:

@@ -6,7 +6,7 @@ from landmarks.data.records import RecordSet
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.scale import judge_scale, sn_factors
 from landmarks.metrics import SDR_RADII_MM, radial_errors, summarise
-from landmarks.statistics import proportion_intervals, quantile_interval, ratio_intervals, resample_weights
+from landmarks.statistics import interval_pair, proportion_intervals, quantile_interval, ratio_intervals, resample_weights
 
 
 def full_figures(evaluation: Evaluation, groups: dict[str, tuple[str, ...]]) -> dict:
@@ -52,14 +52,14 @@ def _intervals(errors: np.ndarray) -> dict:
     sums = np.stack([np.nansum(part, axis=1) for part in errors], axis=1)
     counts = np.stack([np.isfinite(part).sum(axis=1) for part in errors], axis=1).astype(float)
     means = ratio_intervals(sums, counts, weights)
-    found = dict(zip(("mre_px", "mre_mm", "mre_sn_mm"), (_pair(m) for m in means), strict=True))
+    found = dict(zip(("mre_px", "mre_mm", "mre_sn_mm"), (interval_pair(m) for m in means), strict=True))
     for name, part in (("px", px), ("mm", mm), ("sn_mm", normalised)):
-        found[f"median_{name}"] = _pair(quantile_interval(part, 0.5, weights))
-    found["p95_mm"] = _pair(quantile_interval(mm, 0.95, weights))
+        found[f"median_{name}"] = interval_pair(quantile_interval(part, 0.5, weights))
+    found["p95_mm"] = interval_pair(quantile_interval(mm, 0.95, weights))
     for name, part, column in (("sdr", mm, 1), ("sdr_sn", normalised, 2)):
         hits = np.stack([(part <= radius).sum(axis=1) for radius in SDR_RADII_MM], axis=1).astype(float)
         shares = proportion_intervals(hits, np.repeat(counts[:, [column]], len(SDR_RADII_MM), axis=1), weights)
-        found[name] = {f"{r}": _pair(100 * share) for r, share in zip(SDR_RADII_MM, shares, strict=True)}
+        found[name] = {f"{r}": interval_pair(100 * share) for r, share in zip(SDR_RADII_MM, shares, strict=True)}
     return found
 
 
@@ -89,7 +89,7 @@ def reader_figures(evaluation: Evaluation) -> dict | None:
             "between": summarise(*between[:, :, columns]),
             "model_to": model,
             "excess": float(known.mean()) if known.size else None,
-            "excess_interval": _pair(limit),
+            "excess_interval": interval_pair(limit),
             "floor": _floor(limit),
         }
 
@@ -113,10 +113,6 @@ def _floor(limit: np.ndarray) -> str | None:
 
 def _num_images(errors: np.ndarray) -> int:
     return int(np.isfinite(errors[0]).any(axis=1).sum())
-
-
-def _pair(limits: np.ndarray) -> list[float] | None:
-    return [float(v) for v in limits] if np.isfinite(limits).all() else None
 
 
 def _quantile(values: np.ndarray, quantile: float) -> float | None:

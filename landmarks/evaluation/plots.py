@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from landmarks.evaluation.evaluate import Evaluation
 from landmarks.metrics import SDR_RADII_MM
 from landmarks.schema import HARD12_WEIGHTS
 
@@ -155,9 +154,3 @@ def radius_check(error: np.ndarray, radius: np.ndarray, coverage: float, unit: s
         ax.grid()
         ax.legend(frameon=False, loc="upper left")
         return svg_text(figure)
-
-
-def unit_errors(evaluation: Evaluation) -> tuple[np.ndarray, str]:
-    """Errors [N, K] in mm, or in px where no image has a pixel size."""
-    known = np.isfinite(evaluation.error_mm).any()
-    return (evaluation.error_mm, "mm") if known else (evaluation.error_px, "px")

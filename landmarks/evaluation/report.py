@@ -16,10 +16,9 @@ from landmarks.evaluation import sections, sections_clinical
 from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px
 from landmarks.evaluation.clinical import clinical_figures
 from landmarks.evaluation.confidence import confidence_figures
-from landmarks.evaluation.evaluate import Evaluation, evaluate_points, figures_table, predict_with_shapes
+from landmarks.evaluation.evaluate import Evaluation, evaluate_points, figures_table, predict_with_shapes, unit_errors
 from landmarks.evaluation.figures import full_figures
 from landmarks.evaluation.page import page
-from landmarks.evaluation.plots import unit_errors
 from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
 from landmarks.images import read_gray
 from landmarks.inference.predictor import Predictor

@@ -17,7 +17,7 @@ def sn_lengths(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
     symbols = evaluation.records.landmarks.symbols
     if "S" not in symbols or "N" not in symbols:
         return np.full((2, len(evaluation.found_px)), np.nan)
-    points = np.stack([record.points_px for record in evaluation.records.records])
+    points = evaluation.true_px
     across = points[:, symbols.index("N")] - points[:, symbols.index("S")]
     return np.linalg.norm(across, axis=1), np.linalg.norm(across * evaluation.pixel_size, axis=1)
 

@@ -6,11 +6,13 @@ import numpy as np
 
 from landmarks import draw
 from landmarks.evaluation import plots
-from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.evaluate import Evaluation, unit_errors
+from landmarks.evaluation.figures import reader_points
 from landmarks.evaluation.page import banner, card, figure, interval, number, paragraph, picture, section, table
 from landmarks.evaluation.scale import sn_lengths
 from landmarks.evaluation.tracing import error_ellipses
 from landmarks.images import read_gray
+from landmarks.metrics import radial_errors
 from landmarks.schema import HARD12_WEIGHTS
 
 _TITLES = {"implausible": "These millimetres cannot be right", "check": "Check the scale before quoting millimetres"}
@@ -92,7 +94,7 @@ def figures_section(evaluation: Evaluation, figures: dict) -> str:
     norm = f"{figures['scale']['norm_mm']:g} mm"
     between, curve = None, ""
     if figures["readers"] and figures["readers"]["unit"] == "mm" and not figures["readers"]["identical"]:
-        between = reader_distance(evaluation)
+        between = radial_errors(*reader_points(evaluation.records).values(), evaluation.pixel_size)[1]
     if figures["mre_mm"] is not None:
         curve = figure(plots.cumulative_curve(evaluation.error_mm, between),
                        "Share of points within each radius; the dots are the success detection rates.")  # fmt: skip
@@ -126,15 +128,8 @@ def _spread_row(name: str, part: dict) -> list[str]:
     return [*row, number(part["max_mm"]), *shares]
 
 
-def reader_distance(evaluation: Evaluation) -> np.ndarray:
-    """Distance between the two readers [N, K] in mm."""
-    pairs = [list(record.readers.values()) for record in evaluation.records.records]
-    apart = np.array([first - second for first, second in pairs]) * evaluation.pixel_size[:, None]
-    return np.linalg.norm(apart, axis=2)
-
-
 def landmarks_section(evaluation: Evaluation, figures: dict) -> str:
-    errors, unit = plots.unit_errors(evaluation)
+    errors, unit = unit_errors(evaluation)
     readers = figures["readers"] if figures["readers"] and not figures["readers"]["identical"] else None
     symbols = evaluation.records.landmarks.symbols
     floor = [readers["landmarks"][s]["between"][f"mre_{unit}"] or np.nan for s in symbols] if readers else None
@@ -226,7 +221,7 @@ def cases_section(evaluation: Evaluation, cases: list[tuple[str, int]]) -> str:
 
 def _case(evaluation: Evaluation, name: str, index: int) -> str:
     record, symbols = evaluation.records.records[index], evaluation.records.landmarks.symbols
-    errors, unit = plots.unit_errors(evaluation)
+    errors, unit = unit_errors(evaluation)
     found, true, image = evaluation.found_px[index], record.points_px, read_gray(record.image_path)
     title = f"{name[:-1]} {name[-1]}: {record.image_id}, MRE {np.nanmean(errors[index]):.2f} {unit}"
     whole = picture(draw.jpeg(draw.overlay(*draw.face_part(image, found, true), long_side=800, radius=5)), title)

@@ -2,11 +2,9 @@
 
 from html import escape
 
-import numpy as np
-
 from landmarks.evaluation import plots
 from landmarks.evaluation.calibration import Calibration, mm_per_px, radii_px, unseen
-from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.evaluate import Evaluation, unit_errors
 from landmarks.evaluation.page import figure, interval, number, paragraph, section, table
 from landmarks.measurements import available, measure
 
@@ -40,7 +38,7 @@ def _bland_altman_part(evaluation: Evaluation, measurements: dict) -> str:
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
     names = [row.name for row in available(symbols)]
     found = measure(evaluation.found_px, symbols, sizes)
-    true = measure(np.stack([record.points_px for record in evaluation.records.records]), symbols, sizes)
+    true = measure(evaluation.true_px, symbols, sizes)
     shown = [name for name in _DRAWN if name in names and measurements[name]["num"] >= 2][:9]
     drawn = ""
     for name in shown:
@@ -107,7 +105,7 @@ def confidence_section(evaluation: Evaluation, figures: dict, calibration: Calib
 
 
 def _radius_check(evaluation: Evaluation, calibration: Calibration) -> str:
-    error, unit = plots.unit_errors(evaluation)
+    error, unit = unit_errors(evaluation)
     radius = radii_px(calibration, evaluation) * (mm_per_px(evaluation)[:, None] if unit == "mm" else 1)
     counted = unseen(calibration, evaluation)
     drawn = plots.radius_check(error[counted], radius[counted], calibration.coverage, unit)

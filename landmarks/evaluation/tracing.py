@@ -27,7 +27,7 @@ def mean_frame(evaluation: Evaluation, normalised: bool) -> tuple[np.ndarray, np
     """
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
     scaled = np.isfinite(sizes).all()
-    true = np.stack([record.points_px for record in evaluation.records.records])
+    true = evaluation.true_px
     factors = sn_factors(evaluation)[:, None] if normalised else sizes if scaled else 1.0
     stretch = np.where(facing(true, symbols)[:, None] < 0, (-1.0, 1.0), (1.0, 1.0)) * factors
     shapes, errors = true * stretch[:, None], (evaluation.found_px - true) * stretch[:, None]

@@ -1,6 +1,7 @@
 """A model from settings, with ImageNet weights where asked for, or out of a checkpoint."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,13 +113,7 @@ def load_model(path: Path) -> Loaded:
     try:
         landmarks = landmarks_from_dict(content["landmarks"])
         config = config_from_dict(content["config"])
-        model = build_hrnet(
-            config.model.backbone,
-            num_landmarks=len(landmarks),
-            in_channels=config.model.in_channels,
-            head=config.model.head,
-            head_channels=config.model.head_channels,
-        )
+        model = build_model(replace(config.model, pretrained=False), len(landmarks))
         model.load_state_dict(content.get("ema") or content["model"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: from another version of this project ({str(error).splitlines()[0]})") from error
