@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,15 +119,21 @@ def _write_images(
 ) -> tuple[dict[str, Resized], dict[str, str]]:
     """Sizes, and files below the output, by image name."""
 
+    writing = threading.Lock()
+
     def one(path: Path) -> dict:
         name, stat = image_name(root, path), path.stat()
         state = [stat.st_size, stat.st_mtime_ns]
         if name in done and done[name]["state"] == state:
             return done[name]
-        return {"image": name, "state": state} | _write_image(path, output, name, long_side, jpeg)
+        entry = {"image": name, "state": state} | _write_image(path, output, name, long_side, jpeg)
+        with writing:  # by the thread that wrote the image, so that an interruption loses none that is finished
+            log.write(json.dumps(entry) + "\n")
+            log.flush()
+        return entry
 
     entries, broken = [], []
-    with ThreadPoolExecutor(usable_cores()) as pool, (output / _LOG_NAME).open("a") as log:
+    with (output / _LOG_NAME).open("a") as log, ThreadPoolExecutor(usable_cores()) as pool:
         waiting = [pool.submit(one, path) for path in paths]
         try:
             for future in tqdm(waiting, desc="prepare", unit="img", mininterval=1):
@@ -134,9 +141,6 @@ def _write_images(
                     entries.append(future.result())
                 except ImageError as error:
                     broken.append(str(error))
-                    continue
-                log.write(json.dumps(entries[-1]) + "\n")
-                log.flush()
         finally:
             for future in waiting:
                 future.cancel()

@@ -110,7 +110,7 @@ def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch):
     lines = []
     prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=lines.append)
     assert lines[0].startswith("going on: ")
-    assert int(lines[0].split()[2]) in range(1, 7)
+    assert 5 <= int(lines[0].split()[2]) < 21  # threads that were past the count still finish their image
     assert_same(read(synthetic_root), read(small), 100)
     assert not list(small.rglob("*unfinished*"))
     with pytest.raises(DataError, match="already holds"):
