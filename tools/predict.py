@@ -61,13 +61,15 @@ def main() -> int:
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv and overlays/")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
     parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
     args = parser.parse_args()
     try:
         images = find_images(args.images)
         if (args.output / "predictions.csv").exists():
             raise ValueError(f"{args.output / 'predictions.csv'}: is there already; name another --output")
-        broken = predict_images(Predictor.from_checkpoint(args.checkpoint, device=args.device), images, args.output)
+        predictor = Predictor.from_checkpoint(args.checkpoint, device=args.device, tta=args.tta)
+        broken = predict_images(predictor, images, args.output)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

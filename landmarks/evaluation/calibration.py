@@ -133,8 +133,10 @@ def calibrate_checkpoint(
     return made
 
 
-def find_calibration(checkpoint: Path, input_size: tuple[int, int], *, say: Callable[[str], None]) -> Calibration | None:
-    """The calibration beside a checkpoint; None, and a line why, where there is none or it is another model's.
+def find_calibration(
+    checkpoint: Path, input_size: tuple[int, int], *, tta: bool, say: Callable[[str], None]
+) -> Calibration | None:
+    """The calibration beside a checkpoint; None where there is none, or, with a line why, where it does not fit.
 
     Raises: CalibrationError where the file is broken.
     """
@@ -147,6 +149,9 @@ def find_calibration(checkpoint: Path, input_size: tuple[int, int], *, say: Call
         return None
     if list(found.protocol.get("image_size", ())) != list(input_size):
         say(f"{path}: made for input size {found.protocol.get('image_size')}, not {list(input_size)}; not used")
+        return None
+    if found.protocol.get("tta", False) != tta:
+        say(f"{path}: made {'without' if tta else 'with'} --tta; not used")
         return None
     return found
 

@@ -77,6 +77,7 @@ def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Eval
         "image_size": list(predictor.input_size),
         "scale": "source pixels times each image's pixel size",
         "decoder": f"Gaussian fit, radius 2 sigma, sigma {predictor.sigma:g} heatmap px",
+        "tta": predictor.tta,
         "precision": predictor.precision,
         "intervals": "95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
         "num_unread": int(np.isnan(evaluation.peaks).all(axis=1).sum()),

@@ -1,19 +1,26 @@
 """Image -> landmarks in source pixels; validation, evaluation and a user's program share this path."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from landmarks.config import DataConfig, HeatmapConfig
 from landmarks.geometry import HEATMAP_STRIDE, compose, heatmap_to_input, invert, letterbox_map
-from landmarks.heatmap import decode, decode_with_shape
+from landmarks.heatmap import Decoded, decode, decode_with_shape
 from landmarks.images import read_gray, shrink, warp
 from landmarks.models.build import load_model
 from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
+
+# Test-time augmentation: views shifted by (dx, dy) input px, half a heatmap pixel along each diagonal. Whole pixels, so
+# that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results.md).
+_TTA_SHIFTS = ((-2, -2), (-2, 2), (2, -2), (2, 2))
+_NO_SHIFT = ((0, 0),)
 
 
 class Prediction(NamedTuple):
@@ -56,10 +63,12 @@ class Predictor:
         margin: float,
         device: torch.device,
         precision: str = "fp32",
+        tta: bool = False,
     ) -> None:
+        """`tta`: points, peaks and shapes are the means over four shifted views of each image, in four times the time."""
         self.model, self.landmarks = model, landmarks
         self.input_size, self.sigma, self.margin = input_size, sigma, margin
-        self.device, self.precision = device, precision
+        self.device, self.precision, self.tta = device, precision, tta
 
     @classmethod
     def from_settings(
@@ -71,6 +80,7 @@ class Predictor:
         *,
         device: torch.device,
         precision: str,
+        tta: bool = False,
     ) -> "Predictor":
         """Predicts as a model with these settings is trained."""
         return cls(
@@ -81,10 +91,11 @@ class Predictor:
             margin=data.cache_scale,
             device=device,
             precision=precision,
+            tta=tta,
         )
 
     @classmethod
-    def from_checkpoint(cls, path: str | Path, *, device: str = "auto") -> "Predictor":
+    def from_checkpoint(cls, path: str | Path, *, device: str = "auto", tta: bool = False) -> "Predictor":
         """Raises: CheckpointError; ValueError where the device is not there."""
         model, config, landmarks, _ = load_model(Path(path))
         chosen = choose_device(device)
@@ -95,6 +106,7 @@ class Predictor:
             config.heatmap,
             device=chosen,
             precision=usable_precision(config.train.precision, chosen),
+            tta=tta,
         )
 
     def __call__(self, image: np.ndarray | str | Path) -> Prediction:
@@ -122,29 +134,44 @@ class Predictor:
 
     def predict_batch(self, images: torch.Tensor, to_source: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> points [B, K, 2] source px, peaks [B, K]."""
-        decoded = decode(self.predict_maps(images), self.sigma)
-        return _to_source(decoded.points_hm, to_source), decoded.peaks.cpu().double().numpy()
+        views = [decode(self.predict_maps(view), self.sigma) for view in self._views(images)]
+        return self._points_px(views, to_source), _mean([view.peaks for view in views])
 
     def predict_with_shape(self, images: torch.Tensor, to_source: torch.Tensor) -> BatchPrediction:
         """`predict_batch`, with the shape of each map: what an error radius is calibrated on."""
-        decoded, shape = decode_with_shape(self.predict_maps(images), self.sigma)
+        found = [decode_with_shape(self.predict_maps(view), self.sigma) for view in self._views(images)]
+        views, shapes = zip(*found, strict=True)
         # source px per heatmap px; letterboxing keeps the aspect, so one number serves both axes
         stretch = HEATMAP_STRIDE * np.sqrt(np.abs(np.linalg.det(to_source.numpy()[:, :, :2])))
-        variance = torch.diagonal(shape.covariance_hm, dim1=-2, dim2=-1).mean(-1).cpu().double().numpy()
+        variance = _mean([torch.diagonal(shape.covariance_hm, dim1=-2, dim2=-1).mean(-1) for shape in shapes])
         return BatchPrediction(
-            points_px=_to_source(decoded.points_hm, to_source),
-            peaks=decoded.peaks.cpu().double().numpy(),
+            points_px=self._points_px(views, to_source),
+            peaks=_mean([view.peaks for view in views]),
             spread_px=np.sqrt(variance) * stretch[:, None],
-            outside=shape.outside.cpu().double().numpy(),
+            outside=_mean([shape.outside for shape in shapes]),
             target_px=self.sigma * stretch,
         )
 
+    @property
+    def _shifts(self) -> tuple[tuple[int, int], ...]:
+        return _TTA_SHIFTS if self.tta else _NO_SHIFT
 
-def _to_source(points_hm: torch.Tensor, to_source: torch.Tensor) -> np.ndarray:
-    """Heatmap px [B, K, 2] and maps input px -> source px [B, 2, 3] -> source px."""
-    points_in = heatmap_to_input(points_hm.cpu().double().numpy())
-    maps = to_source.numpy()
-    return np.einsum("bij,bkj->bki", maps[:, :, :2], points_in) + maps[:, None, :, 2]
+    def _views(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Each view of a batch [B, 1, H, W]: its content moved; black comes in from outside, as in letterboxing."""
+        for dx, dy in self._shifts:
+            yield functional.pad(images, (dx, -dx, dy, -dy))
+
+    def _points_px(self, views: Sequence[Decoded], to_source: torch.Tensor) -> np.ndarray:
+        """Mean over the views, moved back: [B, K, 2] source px."""
+        shifts = np.mean(self._shifts, axis=0)
+        points_in = heatmap_to_input(_mean([view.points_hm for view in views])) - shifts
+        maps = to_source.numpy()
+        return np.einsum("bij,bkj->bki", maps[:, :, :2], points_in) + maps[:, None, :, 2]
+
+
+def _mean(views: Sequence[torch.Tensor]) -> np.ndarray:
+    """Mean over the views, float64."""
+    return torch.stack([view.double() for view in views]).mean(0).cpu().numpy()
 
 
 def choose_device(name: str, index: int = 0) -> torch.device:

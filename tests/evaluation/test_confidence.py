@@ -99,17 +99,19 @@ def test_a_calibration_stays_with_its_weights(tmp_path):
     said = []
     protocol = {"format": "isbi2015", "root": "data", "split": "valid", "image_size": [64, 64]}
     trained = DataConfig(format="isbi2015", root="data")
-    assert find_calibration(checkpoint, (64, 64), say=said.append) is None
+    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) is None
     made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained, say=said.append)
-    assert find_calibration(checkpoint, (64, 64), say=said.append) == made
-    assert find_calibration(checkpoint, (96, 64), say=said.append) is None
+    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) == made
+    assert find_calibration(checkpoint, (96, 64), tta=False, say=said.append) is None
     assert "input size" in said[-1]
+    assert find_calibration(checkpoint, (64, 64), tta=True, say=said.append) is None
+    assert "made without --tta" in said[-1]
     checkpoint.write_bytes(b"other weights")
-    assert find_calibration(checkpoint, (64, 64), say=said.append) is None
+    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) is None
     assert "other weights" in said[-1]
     (tmp_path / FILE_NAME).write_text("{}")
     with pytest.raises(CalibrationError, match="not a calibration"):
-        find_calibration(checkpoint, (64, 64), say=said.append)
+        find_calibration(checkpoint, (64, 64), tta=False, say=said.append)
 
 
 @pytest.mark.parametrize(("split", "held_out"), [("train", 0.1), ("all", 0.1), ("valid", 0.0)])

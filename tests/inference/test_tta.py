@@ -1,0 +1,38 @@
+"""Test-time augmentation: points of shifted views come back to where they belong, and err less than one view's."""
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from landmarks.geometry import HEATMAP_STRIDE
+from landmarks.heatmap import encode
+from landmarks.inference.predictor import Predictor
+from landmarks.schema import LandmarkSet
+
+SIZE = (96, 80)
+
+
+class Shrunk(nn.Module):
+    """A network whose map is the image at a quarter of its size, and nothing else: blobs come out as blobs."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return functional.avg_pool2d(images.float() / 255, HEATMAP_STRIDE)
+
+
+def test_points_come_back():
+    generator = torch.Generator().manual_seed(0)
+    points_in = 24 + torch.rand(64, 1, 2, generator=generator) * torch.tensor([32.0, 48.0])
+    images = (255 * encode(points_in, SIZE, sigma=4.0)).round().to(torch.uint8)
+    to_source = torch.eye(2, 3, dtype=torch.float64).expand(len(images), 2, 3)
+    landmarks = LandmarkSet(name="one", symbols=("S",))
+    found = {}
+    for tta in (False, True):
+        predictor = Predictor(Shrunk(), landmarks, input_size=SIZE, sigma=1.0, margin=1, device=torch.device("cpu"), tta=tta)
+        points, peaks = predictor.predict_batch(images, to_source)
+        shaped = predictor.predict_with_shape(images, to_source)
+        np.testing.assert_array_equal(shaped.points_px, points)
+        np.testing.assert_array_equal(shaped.peaks, peaks)
+        found[tta] = np.linalg.norm(points - points_in.numpy(), axis=-1)
+    assert found[True].max() < 0.05
+    assert found[True].mean() < found[False].mean()
