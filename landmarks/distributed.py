@@ -3,12 +3,17 @@
 One process alone needs none of it: every function then returns what it was given.
 """
 
+import contextlib
 import os
+import sys
 from datetime import timedelta
 from typing import NamedTuple
 
 import torch
 from torch import distributed, nn
+
+# Numbers in one message of gradients: large enough for the line's full speed, 32 MiB beside the gradients.
+_MESSAGE_SIZE = 2**23
 
 
 class Place(NamedTuple):
@@ -29,14 +34,28 @@ def place() -> Place:
 
 
 def join(device_type: str) -> Place:
-    """Meets the other processes: nccl on CUDA, gloo on the CPU and on Windows, which has no nccl."""
+    """Meets the other processes: nccl between GPUs, gloo between processors and on Windows, which has no nccl."""
     here = place()
     if here.size > 1 and not distributed.is_initialized():
         # a rank that died ends the others after this long, not after torch's 10 to 30 minutes
         limit = timedelta(seconds=float(os.environ.get("LANDMARKS_TIMEOUT", "600")))
-        backend = "nccl" if device_type == "cuda" and distributed.is_nccl_available() else "gloo"
+        nccl = device_type == "cuda" and distributed.is_nccl_available()
+        # what lies in the processor's memory travels by gloo, so that it need not wait for the device
+        backend = "cpu:gloo,cuda:nccl" if nccl else "gloo"
         distributed.init_process_group(backend, timeout=limit)
     return here
+
+
+def say(line: str) -> None:
+    """One line to the person at the terminal, of rank 0 alone; standard output is left to results."""
+    if place().rank == 0:
+        say_here(line)
+
+
+def say_here(line: str) -> None:
+    """A line that this rank alone knows of."""
+    with contextlib.suppress(OSError):  # a closed terminal takes no more lines; the run goes on to save
+        print(line, file=sys.stderr, flush=True)
 
 
 def leave() -> None:
@@ -51,13 +70,37 @@ def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
     return values
 
 
+def sum_gradients(model: nn.Module) -> None:
+    """Every gradient becomes the sum of the ranks' gradients.
+
+    Once a window, when all its passes are through, instead of torch's DDP, which sends them off during the last backward
+    pass: a rank that runs out of memory there could not take the window back, and DDP's first window adds up in another
+    order than the later ones, so that a resumed run would not be the same bit for bit.
+    """
+    if not distributed.is_initialized():
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    while gradients:
+        message, size = [], 0
+        while gradients and (not message or size + gradients[-1].numel() <= _MESSAGE_SIZE):
+            message.append(gradients.pop())
+            size += message[-1].numel()
+        flat = sum_over_ranks(torch.cat([gradient.flatten() for gradient in message]))
+        parts = flat.split([gradient.numel() for gradient in message])
+        torch._foreach_copy_(message, [part.view_as(g) for part, g in zip(parts, message, strict=True)])
+
+
+def on_all_ranks(good: bool) -> bool:
+    """Whether it is so on every rank; the device is not waited for."""
+    return bool(least_of_ranks(int(good)))
+
+
 def least_of_ranks(value: int) -> int:
     """The smallest of the ranks' values, on every rank."""
-    if not distributed.is_initialized():
-        return value
-    values = [value] * distributed.get_world_size()
-    distributed.all_gather_object(values, value)
-    return min(values)
+    box = torch.tensor(value)
+    if distributed.is_initialized():
+        distributed.all_reduce(box, distributed.ReduceOp.MIN)
+    return int(box)
 
 
 def from_rank_0(value):
@@ -80,8 +123,6 @@ def merge_rows(rows: torch.Tensor) -> torch.Tensor:
     """float64 [N, ...] with NaN in the rows that other ranks filled -> all rows on every rank."""
     if not distributed.is_initialized():
         return rows
-    device = torch.device("cuda", torch.cuda.current_device()) if distributed.get_backend() == "nccl" else torch.device("cpu")
     known = torch.isfinite(rows)
-    stacked = torch.stack([torch.where(known, rows, 0.0), known.double()]).to(device)
-    total, count = sum_over_ranks(stacked).cpu()
+    total, count = sum_over_ranks(torch.stack([torch.where(known, rows, 0.0), known.double()]))
     return torch.where(count > 0, total, torch.nan)

@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 
 from landmarks.configfile import override_config
-from landmarks.distributed import join, leave, place
-from landmarks.engine.journal import say
+from landmarks.distributed import join, leave, place, say
 from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
 from landmarks.evaluation.report import evaluate_split, headline, write_report

@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from landmarks.engine.journal import say
+from landmarks.distributed import say
 from landmarks.engine.soak import Soak, train_command
 from landmarks.metrics import format_table
 

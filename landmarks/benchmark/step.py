@@ -18,7 +18,7 @@ from landmarks.data.loading import open_dataset
 from landmarks.data.workers import loader_settings
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.setup import Run, prepare_run
-from landmarks.engine.trainer import train_window
+from landmarks.engine.step import train_window
 from landmarks.geometry import input_to_heatmap
 from landmarks.inference.predictor import autocast, choose_device
 from landmarks.losses import heatmap_loss_sum

@@ -194,6 +194,11 @@ class BatchPlan:
     def __len__(self) -> int:
         return -(-self.num // self.batch_size)
 
+    @property
+    def share(self) -> int:
+        """Images that one rank gets of a batch, at most."""
+        return -(-self.batch_size // self.ranks)
+
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         order = np.arange(self.num)
         if self.shuffle:
@@ -206,7 +211,7 @@ class BatchPlan:
 
 def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
     """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
-    return make_image_loader(dataset, plan, data, batch_size=plan.batch_size, pin_memory=pin_memory)
+    return make_image_loader(dataset, plan, data, batch_size=plan.share, pin_memory=pin_memory)
 
 
 def open_dataset(

@@ -1,22 +1,11 @@
-"""What a run tells: metrics.jsonl, TensorBoard, and lines on stderr."""
+"""What a run records: metrics.jsonl and TensorBoard."""
 
-import contextlib
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
-
-from landmarks.distributed import place
-
-
-def say(line: str) -> None:
-    """One line to the person at the terminal, of rank 0 alone; standard output is left to results."""
-    if place().rank == 0:
-        with contextlib.suppress(OSError):  # a closed terminal takes no more lines; the run goes on to save
-            print(line, file=sys.stderr, flush=True)
 
 
 def clock(seconds: float) -> str:

@@ -84,7 +84,7 @@ def split_batch(batch: Sample, micro_batch: int) -> Iterator[Sample]:
         yield Sample(*(values[first : first + size] for values in batch))
 
 
-def take_less(progress: Progress, model: HRNet, *, batch_size: int, ranks: int = 1) -> tuple[str, dict[str, int]]:
+def take_less(progress: Progress, model: HRNet, *, batch_size: int) -> tuple[str, dict[str, int]]:
     """After a window that did not fit: half the images a pass, or, at one image, the model's next recompute level.
 
     The window's images, their order and the learning rate stay, so the step is the same but for BatchNorm, which sees
@@ -92,9 +92,6 @@ def take_less(progress: Progress, model: HRNet, *, batch_size: int, ranks: int =
     Returns: the line that says so, and the sizes to log. Raises: TrainingError where nothing is left to give up.
     """
     now, where = progress.micro_batch or batch_size, f"out of memory at step {progress.step + 1}"
-    if ranks > 1:
-        # the other ranks wait for this one's gradients and cannot repeat the window
-        raise TrainingError(f"{where} of {ranks} processes: halve train.batch_size and double train.accumulate")
     if now > 1:
         progress.micro_batch = -(-now // 2)
         passes = -(-batch_size // progress.micro_batch)

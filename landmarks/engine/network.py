@@ -1,6 +1,5 @@
-"""The network and its optimizer as the loop calls them: torch's switches, norms, compilation, DDP."""
+"""The network and its optimizer as the loop calls them: torch's switches, norms, compilation."""
 
-import inspect
 import os
 
 import cv2
@@ -9,8 +8,7 @@ from torch import nn
 
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, ranks_of_this_machine, usable_cores
-from landmarks.distributed import Place
-from landmarks.engine.journal import say
+from landmarks.distributed import say
 from landmarks.engine.memory import cap_memory
 from landmarks.models.hrnet import HRNet
 
@@ -62,21 +60,7 @@ def make_optimizer(model: HRNet, lr: float, weight_decay: float) -> torch.optim.
     return torch.optim.AdamW(groups, lr=lr, fused=True)
 
 
-def call_network(model: HRNet, device: torch.device, here: Place, compiled: bool) -> nn.Module:
-    """The model as the loop calls it: compiled where asked for, under DDP where there are several processes."""
-    net = _compiled(model, device) if compiled else model
-    if here.size == 1:
-        return net
-    ids = [device] if device.type == "cuda" else None
-    # running statistics stay each rank's own while training; rank 0's are validated and saved
-    known = inspect.signature(nn.parallel.DistributedDataParallel.__init__).parameters
-    # torch 2.15 has renamed the switch
-    switch = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
-    # gradients live in the buffers that travel; a second set of them would be as large as the weights
-    return nn.parallel.DistributedDataParallel(net, device_ids=ids, gradient_as_bucket_view=True, **{switch: False})
-
-
-def _compiled(model: HRNet, device: torch.device) -> nn.Module:
+def compile_network(model: HRNet, device: torch.device) -> nn.Module:
     """The compiled network, or the plain one with a line where this platform has no working compiler."""
     try:
         # a trial on something small: it shows in seconds whether kernels can be built, and leaves the network alone

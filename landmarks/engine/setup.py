@@ -1,6 +1,6 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,24 @@ from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
 from landmarks.data.check_store import tell_stored_findings
-from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
-from landmarks.distributed import Place, from_rank_0, join, place
-from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators, seed_generators
+from landmarks.distributed import Place, from_rank_0, join, place, say
+from landmarks.engine.checkpoint import (
+    CheckpointFolder,
+    Progress,
+    capture_generators,
+    progress_from_dict,
+    restore_generators,
+    seed_generators,
+)
 from landmarks.engine.ema import Ema
-from landmarks.engine.journal import Journal, say
+from landmarks.engine.journal import Journal
 from landmarks.engine.memory import WindowState, higher_level
-from landmarks.engine.network import call_network, make_optimizer, prepare_norms, set_up_torch
+from landmarks.engine.network import compile_network, make_optimizer, prepare_norms, set_up_torch
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import describe_run, lock_folder, versions
+from landmarks.evaluation.evaluate import validation_batch_size
 from landmarks.inference.predictor import Predictor, choose_device
 from landmarks.losses import landmark_weights
 from landmarks.models.build import build_model, init_from_checkpoint, landmarks_to_dict
@@ -136,11 +144,19 @@ def _make_model(config: Config, landmarks: LandmarkSet, device: torch.device, *,
     return (model.to(memory_format=torch.channels_last) if config.train.channels_last else model), line
 
 
-def _assemble(config, output, here, device, model, train_set, valid_set) -> Run:
+def _assemble(
+    config: Config,
+    output: Path,
+    here: Place,
+    device: torch.device,
+    model: HRNet,
+    train_set: tuple[RecordSet, CephalogramDataset],
+    valid_set: tuple[RecordSet, CephalogramDataset],
+) -> Run:
     train = config.train
     (records, dataset), (val_records, val_dataset) = train_set, valid_set
     plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True, rank=here.rank, ranks=here.size)
-    val_size = max(here.size, train.val_batch_size or 2 * train.batch_size)
+    val_size = validation_batch_size(train, here.size)
     val_plan = BatchPlan(len(val_dataset), val_size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
     ema = Ema(model, train.ema_epochs * -(-len(plan) // train.accumulate)) if train.ema_epochs else None
     shown = ema.model if ema else model
@@ -155,7 +171,7 @@ def _assemble(config, output, here, device, model, train_set, valid_set) -> Run:
         loader=make_loader(dataset, plan, config.data, pin_memory=pinned),
         val_loader=make_loader(val_dataset, val_plan, config.data, pin_memory=pinned),
         model=model,
-        net=call_network(model, device, here, train.compile),
+        net=compile_network(model, device) if train.compile else model,
         predictor=Predictor.from_settings(
             shown, records.landmarks, config.data, config.heatmap, device=device, precision=train.precision
         ),
@@ -185,6 +201,8 @@ def state_of(run: Run) -> dict:
         "ema_updates": run.ema.num_updates if run.ema else 0,
         "optimizer": run.optimizer.state_dict(),
         "scaler": run.scaler.state_dict(),
+        "progress": asdict(run.progress),
+        "generators": capture_generators(),
     }
 
 
@@ -220,7 +238,9 @@ def _saved_state(output: Path, resume: Path | None) -> tuple[dict | None, Path |
     return read_checkpoint(resume), resume
 
 
-def _check_same_run(config, saved, records, val_records, source, force) -> list[str]:
+def _check_same_run(
+    config: Config, saved: dict, records: RecordSet, val_records: RecordSet, source: Path, force: bool
+) -> list[str]:
     """Lines about what differs. Raises: CheckpointError where something does and force is off."""
     if saved["landmarks"]["symbols"] != list(records.landmarks.symbols):
         raise CheckpointError(

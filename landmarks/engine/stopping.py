@@ -3,7 +3,7 @@
 import contextlib
 import signal
 
-from landmarks.engine.journal import say
+from landmarks.distributed import say
 
 
 class TrainingError(RuntimeError):

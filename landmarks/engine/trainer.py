@@ -1,50 +1,27 @@
 """The training loop. `fit` reads top to bottom as epochs, optimizer steps, and once in a while validate, save, log."""
 
-import contextlib
 import json
 import math
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from itertools import islice
 
-import torch
 from tqdm import tqdm
 
-from landmarks.data.loading import Sample
-from landmarks.distributed import sum_over_ranks
-from landmarks.engine.checkpoint import capture_generators, epoch_name
-from landmarks.engine.journal import clock, say
-from landmarks.engine.memory import is_out_of_memory, peak_memory, split_batch, take_less
+from landmarks.distributed import say
+from landmarks.engine.checkpoint import epoch_name
+from landmarks.engine.journal import clock
+from landmarks.engine.memory import peak_memory
 from landmarks.engine.network import start_training_mode
-from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run, state_of
+from landmarks.engine.step import WindowResult, train_window
 from landmarks.engine.stopping import Stopped, TrainingError, collect_signals
 from landmarks.engine.validation import check_readable, validate
-from landmarks.geometry import input_to_heatmap
-from landmarks.inference.predictor import autocast
-from landmarks.losses import heatmap_loss_sum
 
 # A network that gives no finite loss this often in a row will not recover by itself.
 MAX_SKIPPED_IN_A_ROW = 10
-
-
-@dataclass(slots=True)
-class WindowResult:
-    """One accumulation window: weighted loss sum, sum of weights, gradient norm, the fp16 scale; seconds, `wait` for data."""
-
-    loss_sum: float
-    weight_sum: float
-    grad_norm: float
-    loss_scale: float | None
-    stepped: bool
-    stop: bool
-    """A signal asked some rank to stop."""
-    num_images: int
-    wait: float = 0.0
-    seconds: float = 0.0
 
 
 def fit(run: Run) -> dict:
@@ -121,92 +98,6 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
             yield result
 
 
-def train_window(run: Run, window: list[Sample]) -> WindowResult:
-    """One optimizer step: forward and backward of each micro-batch, normalised by the weights of the whole window."""
-    train, progress = run.config.train, run.progress
-    factor = lr_factor(
-        progress.step,
-        warmup_steps=round(train.warmup_epochs * run.windows_per_epoch),
-        total_steps=train.epochs * run.windows_per_epoch,
-        final=train.final_lr,
-    )
-    for group in run.optimizer.param_groups:
-        group["lr"] = train.lr * factor
-    weight_sum, num_images = _window_totals(run, window)
-    run.window_state.hold()
-    while (loss_sum := _accumulate(run, window, weight_sum)) is None:
-        _make_room(run)
-    run.scaler.unscale_(run.optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), train.clip_norm or math.inf)
-    # the one moment of a window in which the device is waited for
-    asked = torch.tensor(float(bool(run.signals)), device=run.device)
-    (total, asked), norm = sum_over_ranks(torch.stack([loss_sum, asked])).tolist(), norm.item()
-    scale = run.scaler.get_scale() if run.scaler.is_enabled() else None
-    finite = math.isfinite(total) and math.isfinite(norm)
-    if finite and weight_sum > 0:
-        run.scaler.step(run.optimizer)
-        if run.ema:
-            run.ema.update(run.model)
-    elif not finite:
-        # a pass that overflowed has spoilt BatchNorm's running statistics as well
-        run.window_state.restore_buffers()
-    run.scaler.update()
-    run.optimizer.zero_grad(set_to_none=True)
-    return WindowResult(total, weight_sum, norm, scale, finite and weight_sum > 0, asked > 0, num_images)
-
-
-def _accumulate(run: Run, window: list[Sample], weight_sum: float) -> torch.Tensor | None:
-    """Gradients of a window; returns its loss sum on the device, or None where the memory did not suffice."""
-    loss_sum = torch.zeros((), device=run.device)
-    pieces = [piece for batch in window for piece in split_batch(batch, run.progress.micro_batch)]
-    try:
-        for number, piece in enumerate(pieces, 1):
-            # gradients travel between ranks once a window; DDP takes their mean where the window needs their sum
-            with contextlib.nullcontext() if number == len(pieces) or run.place.size == 1 else run.net.no_sync():
-                loss = batch_loss(run, piece)
-                loss_sum += loss.detach()
-                run.scaler.scale(loss * run.place.size / max(weight_sum, 1e-12)).backward()
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
-            raise
-        return None
-    return loss_sum
-
-
-def _make_room(run: Run) -> None:
-    """Takes the window back and goes on with less memory; here, outside the handler, no traceback keeps tensors alive."""
-    run.optimizer.zero_grad(set_to_none=True)
-    run.window_state.restore()
-    line, sizes = take_less(run.progress, run.model, batch_size=run.plan.batch_size, ranks=run.place.size)
-    say(line)
-    run.journal.text("memory", line)
-    run.journal.scalars("memory", run.progress.step, sizes, epoch=run.progress.epoch + 1)
-
-
-def _window_totals(run: Run, window: list[Sample]) -> tuple[float, int]:
-    """Sum of weights and number of images of a window, over all ranks; a rank's filler samples count for nothing."""
-    weight = sum(float((batch.visible * run.weights).sum()) for batch in window)
-    images = sum(int((batch.index >= 0).sum()) for batch in window)
-    if run.place.size == 1:
-        return weight, images
-    totals = sum_over_ranks(torch.tensor([weight, images], device=run.device)).tolist()
-    return totals[0], round(totals[1])
-
-
-def batch_loss(run: Run, batch: Sample) -> torch.Tensor:
-    """Weighted sum of the maps' mean losses over one micro-batch; target maps are made on the device from unrounded points."""
-    images = batch.image.to(run.device, non_blocking=True)
-    points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
-    weights_BK = (batch.visible * run.weights).to(run.device, non_blocking=True)
-    if run.model.trained is not None:
-        points_hm, weights_BK = points_hm[:, run.model.trained], weights_BK[:, run.model.trained]
-    with autocast(run.device, run.config.train.precision):
-        maps = run.net(images)
-    total = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
-    # as sums over pixels, gradients of FP16 activations would overflow at any usable loss scale
-    return total / maps[0, 0].numel()
-
-
 def _count(run: Run, result: WindowResult) -> None:
     """Books one window; stops a run whose loss is not finite ten times in a row."""
     progress = run.progress
@@ -257,7 +148,7 @@ def save(run: Run, name: str) -> None:
         return
     run.journal.flush()
     try:
-        run.folder.save(name, state_of(run) | {"progress": asdict(run.progress), "generators": capture_generators()})
+        run.folder.save(name, state_of(run))
     except OSError as error:
         raise TrainingError(f"{run.folder.folder / name}: not written ({error}); the last sound checkpoint is kept") from error
 

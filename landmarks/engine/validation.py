@@ -11,11 +11,10 @@ from tqdm import tqdm
 from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
-from landmarks.data.records import DataError
-from landmarks.distributed import merge_rows, share_buffers
-from landmarks.engine.journal import clock, say
+from landmarks.distributed import merge_rows, say, share_buffers
+from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
-from landmarks.evaluation.evaluate import evaluate_points, predict_batches
+from landmarks.evaluation.evaluate import evaluate_points, predict_batches, report_unreadable
 from landmarks.geometry import apply_map, invert
 from landmarks.metrics import format_figure
 
@@ -84,10 +83,3 @@ def check_readable(data: DataConfig, window: Iterable[Sample]) -> None:
     for batch in window:
         for line in filter(None, batch.error):
             report_unreadable(data, line)
-
-
-def report_unreadable(data: DataConfig, line: str) -> None:
-    """Stops the run at an image that cannot be read, or names it and goes on, as data.on_error says."""
-    if data.on_error == "stop":
-        raise DataError(line)
-    say(f"left out: {line}")

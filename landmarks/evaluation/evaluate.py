@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from landmarks.config import DataConfig, TrainConfig
 from landmarks.data.loading import Sample
-from landmarks.data.records import RecordSet
-from landmarks.distributed import merge_rows
+from landmarks.data.records import DataError, RecordSet
+from landmarks.distributed import merge_rows, say_here
 from landmarks.inference.predictor import BatchPrediction, Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors, summarise
 
@@ -105,6 +106,19 @@ def _readable(batch: Sample, fail: Callable[[str], None]) -> np.ndarray:
     for line in filter(None, batch.error):
         fail(line)
     return np.array([not line for line in batch.error]) & (batch.index.numpy() >= 0)
+
+
+def report_unreadable(data: DataConfig, line: str) -> None:
+    """Stops at an image that cannot be read, or names it, on the rank that met it, and goes on, as data.on_error says."""
+    if data.on_error == "stop":
+        raise DataError(line)
+    say_here(f"left out: {line}")
+
+
+def validation_batch_size(train: TrainConfig, ranks: int) -> int:
+    """Images predicted at once, over all ranks: twice training's, as no activations are kept."""
+    twice = 2 * train.batch_size if train.batch_size != "auto" else ranks
+    return max(ranks, train.val_batch_size or twice)
 
 
 def true_points(records: RecordSet) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,15 @@ from landmarks.evaluation import sections, sections_clinical
 from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px
 from landmarks.evaluation.clinical import clinical_figures
 from landmarks.evaluation.confidence import confidence_figures
-from landmarks.evaluation.evaluate import Evaluation, evaluate_points, figures_table, predict_with_shapes, unit_errors
+from landmarks.evaluation.evaluate import (
+    Evaluation,
+    evaluate_points,
+    figures_table,
+    predict_with_shapes,
+    report_unreadable,
+    unit_errors,
+    validation_batch_size,
+)
 from landmarks.evaluation.figures import full_figures
 from landmarks.evaluation.page import page
 from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
@@ -39,17 +48,12 @@ def evaluate_split(
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed, say=say)
     columns, records = _common(predictor.landmarks, records)
     here = place()
-    size = max(here.size, config.train.val_batch_size or 2 * config.train.batch_size)
+    size = validation_batch_size(config.train, here.size)
     plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
     loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
 
-    def fail(line: str) -> None:
-        if config.data.on_error == "stop":
-            raise DataError(line)
-        say(f"left out: {line}")
-
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
-    found, peaks, shapes = predict_with_shapes(predictor, batches, len(dataset), fail=fail)
+    found, peaks, shapes = predict_with_shapes(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
     evaluation = evaluate_points(records, found[:, columns], peaks[:, columns], shapes.select(columns))
     protocol = _protocol(predictor, config, split, evaluation)
     return evaluation, judge(evaluation, protocol, calibration)

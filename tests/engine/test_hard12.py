@@ -8,7 +8,8 @@ import torch
 from landmarks.config import LossConfig
 from landmarks.engine.checkpoint import CheckpointFolder
 from landmarks.engine.setup import prepare_run
-from landmarks.engine.trainer import save, train_window
+from landmarks.engine.step import train_window
+from landmarks.engine.trainer import save
 from landmarks.models.build import build_model
 from landmarks.schema import AARIZ29, HARD12_WEIGHTS
 

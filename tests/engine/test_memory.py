@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from landmarks.config import SettingError
-from landmarks.engine import trainer
+from landmarks.engine import step
 from landmarks.engine.memory import parse_size
 from landmarks.engine.setup import Run, prepare_run
+from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
-from landmarks.engine.trainer import save, train_window
+from landmarks.engine.trainer import save
 
 _NO_MEMORY = torch.OutOfMemoryError("injected")
 
@@ -37,7 +38,7 @@ def start(tiny_config, tmp_path):
 
 def fail_at(monkeypatch, *calls: int, phase: str = "forward", error: Exception = _NO_MEMORY) -> None:
     """Makes the n-th micro-batches of a run, counted from 0, run out of memory after the network has seen them."""
-    whole, count = trainer.batch_loss, iter(range(1000))
+    whole, count = step.batch_loss, iter(range(1000))
 
     def injected(run, batch):
         number, loss = next(count), whole(run, batch)
@@ -48,7 +49,7 @@ def fail_at(monkeypatch, *calls: int, phase: str = "forward", error: Exception =
             loss.register_hook(lambda gradient: (_ for _ in ()).throw(error))
         return loss
 
-    monkeypatch.setattr(trainer, "batch_loss", injected)
+    monkeypatch.setattr(step, "batch_loss", injected)
 
 
 def state(run: Run) -> list[torch.Tensor]:

@@ -10,15 +10,27 @@ import pytest
 from landmarks.engine.soak import metric_lines
 
 ROOT = Path(__file__).parents[2]
+OUT_OF_MEMORY_ON_RANK_1 = """
+import os, runpy, torch
+from landmarks.engine import step
+whole, calls = step.batch_loss, []
+def injected(run, batch):
+    calls.append(whole(run, batch))
+    if os.environ["RANK"] == "1" and len(calls) == 5:
+        raise torch.OutOfMemoryError("injected")
+    return calls[-1]
+step.batch_loss = injected
+runpy.run_path("tools/train.py", run_name="__main__")
+"""
 
 
-def run(output, synthetic_root, processes, words):
+def run(output, synthetic_root, processes, words, script="tools/train.py"):
     settings = [f"data.root={synthetic_root}", "data.image_size=[64,64]", "data.workers=0", "model.head_channels=16"]
     settings += ["train.precision=fp32", "train.epochs=2", "train.batch_size=4", "train.accumulate=3", "train.validate_every=1"]
     launch = [sys.executable]
     if processes > 1:
         launch += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
-    command = [*launch, "tools/train.py", "--config", "configs/demo.yaml", "--output", str(output), *settings, *words]
+    command = [*launch, str(script), "--config", "configs/demo.yaml", "--output", str(output), *settings, *words]
     environment = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0, done.stderr
@@ -49,6 +61,19 @@ def test_two_ranks_are_one_run(outputs):
                 assert other[key] == value
     assert spoken.count("valid MRE") == 2, "only rank 0 speaks, once an epoch"
     assert json.loads((folder / "two" / "summary.json").read_text())["epochs"] == 2
+
+
+def test_a_rank_without_memory_takes_the_window_back_on_both(outputs, synthetic_root, tmp_path):
+    folder, _ = outputs
+    (tmp_path / "injected.py").write_text(OUT_OF_MEMORY_ON_RANK_1)
+    spoken = run(tmp_path / "two", synthetic_root, 2, ["train.batch_norm=frozen"], tmp_path / "injected.py").stderr
+    assert "out of memory at step 3: micro-batch 2 -> 1 images" in spoken
+    undisturbed, lines = (metric_lines(path / "two") for path in (folder, tmp_path))
+    assert [line.pop("kind") for line in lines].count("memory") == 1
+    lines = [line for line in lines if "micro_batch" not in line]
+    for line, other in zip(undisturbed, lines, strict=True):
+        for key, value in other.items():
+            assert value == pytest.approx(line[key], rel=1e-6 if key == "loss" else 1e-3)
 
 
 def test_evaluation_on_two_ranks_is_exactly_the_one_on_one(outputs, synthetic_root):

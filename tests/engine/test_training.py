@@ -15,7 +15,8 @@ from landmarks.data.loading import Sample
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import prepare_run
 from landmarks.engine.soak import compare_runs
-from landmarks.engine.trainer import batch_loss, fit
+from landmarks.engine.step import batch_loss
+from landmarks.engine.trainer import fit
 
 ROOT = Path(__file__).parents[2]
 
