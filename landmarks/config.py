@@ -1,8 +1,9 @@
 """The settings: one frozen dataclass a section, checked when built. Functions take the section they use."""
 
+import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 DATA_FORMATS = ("aariz", "isbi2015", "table", "synthetic")
 GROUND_TRUTHS = ("mean", "senior", "junior", "official")
@@ -12,16 +13,29 @@ DEVICES = ("auto", "cpu", "cuda")
 LOSSES = ("adaptive_wing", "mse")
 HEADS = ("v2", "stride4")
 RECOMPUTE_LEVELS = ("none", "stem", "stride4", "stride8", "all")
-SIZE_PATTERN = r"(\d+(?:\.\d+)?)\s*([GM])i?B"
 
 
 class SettingError(ValueError):
     """A setting that cannot be used; the message names it, says what was found and what to write."""
 
 
+def parse_size(text: str) -> int:
+    """'8GB' or '7600MB' -> bytes; a GB is 1024 MB of 1024 x 1024, as on the box of a card. Raises: ValueError."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([GM])i?B\s*", text, flags=re.IGNORECASE)
+    if not match or not float(match[1]):
+        raise ValueError(f"found {text!r}; write a size, e.g. 8GB or 7600MB")
+    return int(float(match[1]) * (2**30 if match[2].upper() == "G" else 2**20))
+
+
 def _need(good: bool, name: str, found: object, wanted: str) -> None:
     if not good:
         raise SettingError(f"{name}: found {found!r}; write {wanted}")
+
+
+def _finite(section: str, settings: object) -> None:
+    for field_ in fields(settings):
+        value = getattr(settings, field_.name)
+        _need(not isinstance(value, float) or math.isfinite(value), f"{section}.{field_.name}", value, "a finite number")
 
 
 def _one_of(name: str, found: object, choices: tuple[str, ...]) -> None:
@@ -66,6 +80,7 @@ class DataConfig:
     """Seed of a synthetic set that is made on first use."""
 
     def __post_init__(self) -> None:
+        _finite("data", self)
         _one_of("data.format", self.format, DATA_FORMATS)
         _one_of("data.ground_truth", self.ground_truth, GROUND_TRUTHS)
         _one_of("data.cache", self.cache, CACHE_MODES)
@@ -106,6 +121,7 @@ class AugmentConfig:
     """Probability that one to three rectangles are painted over."""
 
     def __post_init__(self) -> None:
+        _finite("augment", self)
         for name, top in (("rotate", 180), ("scale", 0.9), ("aspect", 0.9), ("shift", 1), ("flip", 1), ("brightness", 1),
                           ("contrast", 1), ("gamma", 0.9), ("noise", 1), ("blur", 1), ("erase", 1)):  # fmt: skip
             value = getattr(self, name)
@@ -128,10 +144,11 @@ class ModelConfig:
     """Checkpoint whose weights start a new run (fine-tuning); another input size or landmark set is allowed."""
 
     def __post_init__(self) -> None:
+        _finite("model", self)
         _need(self.backbone.startswith("hrnet_"), "model.backbone", self.backbone, "a timm HRNet, e.g. hrnet_w32")
         _one_of("model.head", self.head, HEADS)
         _need(self.in_channels in (1, 3), "model.in_channels", self.in_channels, "1 or 3")
-        _need(self.head_channels >= 0, "model.head_channels", self.head_channels, "0 or more")
+        _need(0 <= self.head_channels <= 4096, "model.head_channels", self.head_channels, "0 (automatic) to 4096")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,6 +157,7 @@ class HeatmapConfig:
     """Standard deviation of the target Gaussian, heatmap px (one heatmap px is 4 input px)."""
 
     def __post_init__(self) -> None:
+        _finite("heatmap", self)
         _need(0.5 <= self.sigma <= 20, "heatmap.sigma", self.sigma, "a number from 0.5 to 20")
 
 
@@ -163,6 +181,7 @@ class LossConfig:
     """none: all weigh 1; hard12: weights of the reference scripts for 12 hard landmarks; hard12_only: these 12 alone."""
 
     def __post_init__(self) -> None:
+        _finite("loss", self)
         _one_of("loss.name", self.name, LOSSES)
         _one_of("loss.preset", self.preset, ("none", "hard12", "hard12_only"))
         _need(self.alpha > 2, "loss.alpha", self.alpha, "a number above 2 (targets reach 1)")
@@ -170,7 +189,7 @@ class LossConfig:
             _need(getattr(self, name) > 0, f"loss.{name}", getattr(self, name), "a number above 0")
         _need(self.foreground_weight >= 0, "loss.foreground_weight", self.foreground_weight, "0 or more")
         for symbol, weight in self.weights.items():
-            _need(weight >= 0, f"loss.weights.{symbol}", weight, "0 or more")
+            _need(0 <= weight < math.inf, f"loss.weights.{symbol}", weight, "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,16 +252,16 @@ class TrainConfig:
     """Validation images drawn into TensorBoard."""
 
     def __post_init__(self) -> None:
+        _finite("train", self)
         _one_of("train.precision", self.precision, PRECISIONS)
         _one_of("train.device", self.device, DEVICES)
         _one_of("train.batch_norm", self.batch_norm, ("local", "sync", "frozen"))
         _one_of("train.recompute", self.recompute, RECOMPUTE_LEVELS)
-        _need(
-            self.memory_limit == "" or re.fullmatch(SIZE_PATTERN, self.memory_limit, re.IGNORECASE) is not None,
-            "train.memory_limit",
-            self.memory_limit,
-            "a size, e.g. 8GB or 7600MB",
-        )
+        if self.memory_limit:
+            try:
+                parse_size(self.memory_limit)
+            except ValueError as error:
+                raise SettingError(f"train.memory_limit: {error}") from error
         sized = self.batch_size == "auto" or (type(self.batch_size) is int and self.batch_size >= 1)
         _need(sized, "train.batch_size", self.batch_size, "a whole number from 1, or auto")
         for name in ("epochs", "accumulate", "effective_batch", "validate_every", "save_every", "keep"):
@@ -250,6 +269,7 @@ class TrainConfig:
         for name in ("val_batch_size", "save_every_steps", "keep_every", "patience", "min_delta", "seed", "log_images",
                      "weight_decay", "warmup_epochs", "clip_norm", "ema_epochs"):  # fmt: skip
             _need(getattr(self, name) >= 0, f"train.{name}", getattr(self, name), "0 or more")
+        _need(self.seed < 2**32, "train.seed", self.seed, "a whole number below 2^32")
         _need(self.lr > 0, "train.lr", self.lr, "a number above 0")
         _need(0 <= self.final_lr <= 1, "train.final_lr", self.final_lr, "a fraction from 0 to 1")
         _need(self.precision != "fp16" or self.device != "cpu", "train.precision", "fp16 on the CPU", "bf16 or fp32")

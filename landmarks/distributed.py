@@ -6,6 +6,7 @@ One process alone needs none of it: every function then returns what it was give
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -103,12 +104,19 @@ def least_of_ranks(value: int) -> int:
     return int(box)
 
 
-def from_rank_0(value):
-    """A picklable value of rank 0, on every rank."""
+def from_rank_0(make: Callable):
+    """What `make` returns on rank 0, on every rank; a ValueError that it raises there, too."""
     if not distributed.is_initialized():
-        return value
-    box = [value]
+        return make()
+    box = [None, None]
+    if place().rank == 0:
+        try:
+            box[0] = make()
+        except ValueError as error:
+            box[1] = error
     distributed.broadcast_object_list(box, src=0)
+    if box[1] is not None:
+        raise box[1]
     return box[0]
 
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from landmarks.geometry import apply_map
+from landmarks.geometry import apply_map, resize_map
 
 TRUE_COLOUR, FOUND_COLOUR, LINE_COLOUR = (80, 220, 80), (255, 80, 60), (255, 210, 0)  # RGB
 # Points are drawn with 4 fractional bits, so an overlay shows the same sub-pixel positions that the metric measured.
@@ -28,11 +28,12 @@ def overlay(
         radius: of a dot, px of the picture; by its size where left out.
     """
     scale = long_side / max(image.shape)
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    size = tuple(max(1, round(side * scale)) for side in image.shape)
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas = cv2.cvtColor(cv2.resize(image, size, interpolation=interpolation), cv2.COLOR_GRAY2RGB)
-    found = (found + 0.5) * scale - 0.5
-    true = np.full_like(found, np.nan) if true is None else (true + 0.5) * scale - 0.5
+    canvas = cv2.cvtColor(cv2.resize(image, size[::-1], interpolation=interpolation), cv2.COLOR_GRAY2RGB)
+    to_picture = resize_map(image.shape, size)
+    found = apply_map(to_picture, found)
+    true = np.full_like(found, np.nan) if true is None else apply_map(to_picture, true)
     radius = radius or max(2, round(long_side / 300))
     for k in range(len(found)):
         if np.isfinite(true[k]).all():

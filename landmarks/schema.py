@@ -23,7 +23,7 @@ class LandmarkSet:
         return len(self.symbols)
 
     def index(self, symbol: str) -> int:
-        """Position of a symbol. Raises: ValueError with the nearest names where it is unknown."""
+        """Position of a symbol. Raises: ValueError with all symbols where it is unknown."""
         if symbol in self.symbols:
             return self.symbols.index(symbol)
         raise ValueError(f"unknown landmark '{symbol}' (set '{self.name}' has {', '.join(self.symbols)})")

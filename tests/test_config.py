@@ -44,6 +44,7 @@ def test_saved_settings_are_the_same_settings(tmp_path):
         ("data.image_size=[700,768]", "data.image_size: found [700, 768]; write [height,width], each a multiple of 32"),
         ("data.image_size=768", "data.image_size: found 768; write a list, e.g. [768,768]"),
         ("loss.weights={UMT: x}", "loss.weights.UMT: found 'x'; write a number"),
+        ("train.lr=.inf", "train.lr: found inf; write a finite number"),
         ("loss.alpha=2", "loss.alpha: found 2.0; write a number above 2"),
         ("epochs=3", "epochs=3: not a setting; write section.key=value"),
     ],

@@ -12,16 +12,14 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
-
 from landmarks.configfile import override_config
+from landmarks.device import choose_device
 from landmarks.distributed import join, leave, place, say
 from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
 from landmarks.evaluation.report import evaluate_split, headline, write_report
-from landmarks.inference.predictor import Predictor, choose_device, usable_precision
+from landmarks.inference.predictor import Predictor
 from landmarks.models.build import load_model
-from landmarks.models.fold import fold_norms
 
 
 def main() -> int:
@@ -43,15 +41,7 @@ def main() -> int:
         config = override_config(loaded.config, [*words, *args.settings])
         device = choose_device(config.train.device, place().local_rank)
         here = join(device.type)
-        predictor = Predictor.from_settings(
-            fold_norms(loaded.model).to(device, memory_format=torch.channels_last),
-            loaded.landmarks,
-            config.data,
-            config.heatmap,
-            device=device,
-            precision=usable_precision(config.train.precision, device),
-            tta=args.tta,
-        )
+        predictor = Predictor.from_loaded(loaded._replace(config=config), device=device, tta=args.tta)
         calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta, say=say)
         evaluation, figures = evaluate_split(predictor, config, args.split, say=say, calibration=calibration)
         leave()
@@ -59,7 +49,7 @@ def main() -> int:
             return 0
         figures["checkpoint"] = str(args.checkpoint)
         if args.calibrate:
-            calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config.data, say=say)
+            calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config, say=say)
         other = f"_{config.data.format}" if words else ""
         output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}{other}"
         write_report(output, evaluation, figures, calibration)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import torch
 
+from landmarks.config import parse_size
 from landmarks.configfile import load_config
 from landmarks.engine.measure import measure_choices
-from landmarks.engine.memory import parse_size
-from landmarks.engine.planner import fastest, plan, plan_table, plan_to_dict, usable_memory
+from landmarks.engine.memory import usable_memory
+from landmarks.engine.planner import fastest, plan, plan_table, plan_to_dict
 
 
 def main() -> int:
@@ -30,18 +31,19 @@ def main() -> int:
         config = load_config(args.config, args.settings)
         if args.measure and not torch.cuda.is_available():
             raise ValueError("--measure: needs a CUDA device; without it, the prediction needs none")
-        here = usable_memory(config, torch.device("cuda", 0)) if torch.cuda.is_available() else None
+        here = usable_memory(config.train, torch.device("cuda", 0)) if torch.cuda.is_available() else None
         memory = parse_size(args.memory or config.train.memory_limit or "8GB") if args.memory or not here else here
         choices = plan(config, memory)
         measured = measure_choices(config, choices, memory) if args.measure else None
         print(plan_table(choices, measured))
         if args.json:
             args.json.write_text(json.dumps(plan_to_dict(choices, memory, measured), indent=1) + "\n")
-        best = fastest(choices, memory)
+        best = fastest(choices, memory, measured)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"\nfastest within {memory / 2**30:.1f} GB (MiB above; time relative, estimated); settings to paste:")
+    how = "measured" if measured else "relative, estimated"
+    print(f"\nfastest within {memory / 2**30:.1f} GB (MiB above; time {how}); settings to paste:")
     print(f"train.batch_size={best.micro_batch} train.accumulate={best.accumulate} train.recompute={best.recompute}")
     return 0
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from landmarks.config import DEVICES
 from landmarks.draw import overlay, write_picture
 from landmarks.images import IMAGE_SUFFIXES, ImageError, read_gray
 from landmarks.inference.predictor import Predictor
@@ -60,7 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv and overlays/")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
     parser.add_argument("images", type=Path, nargs="+", help="image files, or folders of them")
     args = parser.parse_args()

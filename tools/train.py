@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 from landmarks.configfile import load_config
+from landmarks.device import is_out_of_memory
 from landmarks.distributed import leave, place
 from landmarks.engine.setup import prepare_run
 from landmarks.engine.stopping import Stopped, TrainingError
 from landmarks.engine.trainer import fit
+from landmarks.metrics import format_figure
 
 
 def main() -> int:
@@ -40,6 +42,12 @@ def main() -> int:
     except TrainingError as error:
         print(error, file=sys.stderr)
         return 1
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        # between the passes of a step, where smaller pieces would not help: weights, optimizer or averaged weights
+        print(f"out of memory ({str(error).splitlines()[0][:200]}); choose a narrower model.backbone", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -51,7 +59,8 @@ def main() -> int:
         return 2
     if place().rank > 0:
         return 0
-    print(f"{output / 'checkpoints' / 'best.pt'}: best validation MRE {summary['best_mre']} at epoch {summary['best_epoch']}")
+    best = f"{format_figure(summary['best_mre'], 3)} {summary['unit']} at epoch {summary['best_epoch']}"
+    print(f"{output / 'checkpoints' / 'best.pt'}: best validation MRE {best}")
     return 0
 
 

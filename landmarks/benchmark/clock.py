@@ -1,11 +1,19 @@
 """Seconds by phase of a step, and the most memory that a stretch of a program took."""
 
+import argparse
 import contextlib
 import time
 from collections import defaultdict
 from pathlib import Path
 
 import torch
+
+
+def at_least_one(word: str) -> int:
+    """The type of an argument that counts something."""
+    if (number := int(word)) < 1:
+        raise argparse.ArgumentTypeError(f"found {word}; write 1 or more")
+    return number
 
 
 class Clock:

@@ -22,6 +22,8 @@ from landmarks.data.cache import FileStore, open_store
 from landmarks.data.loading import BatchPlan, make_loader, open_dataset, read_split
 from landmarks.data.records import RecordSet
 from landmarks.data.resources import keep_freed_memory, usable_cores
+from landmarks.device import choose_device
+from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import versions
 from landmarks.geometry import compose, invert, letterbox_map, resize_map
 from landmarks.images import warp
@@ -39,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     config = load_config(args.config, args.settings)
+    config, _ = settle_batch(config, choose_device(config.train.device), None)
     with tempfile.TemporaryDirectory(prefix="landmarks_benchmark_") as folder:
         # a folder of its own: the first build is a cold one, and no cache of a run is touched
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, cache="disk", cache_dir=folder))

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from landmarks.benchmark.clock import at_least_one
 from landmarks.config import Config
 from landmarks.configfile import load_config
+from landmarks.device import choose_device
 from landmarks.engine.network import set_up_torch
 from landmarks.engine.planner import num_landmarks
-from landmarks.inference.predictor import Predictor, choose_device
+from landmarks.inference.predictor import Predictor
 from landmarks.metrics import format_table
 from landmarks.models.build import build_model, load_model
 from landmarks.models.fold import fold_norms
@@ -23,8 +25,8 @@ from landmarks.schema import LandmarkSet
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", help="recipe whose network, with random weights, is measured")
     parser.add_argument("--checkpoint", type=Path, help="or a checkpoint; then the change of the points means something")
-    parser.add_argument("--batch", type=int, default=1, help="images of one pass")
-    parser.add_argument("--repeats", type=int, default=10, help="passes that are measured; the fastest counts")
+    parser.add_argument("--batch", type=at_least_one, default=1, help="images of one pass")
+    parser.add_argument("--repeats", type=at_least_one, default=10, help="passes that are measured; the fastest counts")
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
 

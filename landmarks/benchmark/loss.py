@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import torch
 
-from landmarks.benchmark.clock import wait_for
+from landmarks.benchmark.clock import at_least_one, wait_for
 from landmarks.benchmark.plain import plain_wing
-from landmarks.config import LossConfig
+from landmarks.config import DEVICES, LossConfig
+from landmarks.device import choose_device
 from landmarks.engine.account import LiveMemory
 from landmarks.heatmap import encode
-from landmarks.inference.predictor import choose_device
 from landmarks.losses import heatmap_loss_sum
 from landmarks.metrics import format_table
 
@@ -20,16 +20,14 @@ _LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shape", type=int, nargs=4, default=(2, 29, 256, 256), metavar=("B", "K", "H", "W"),
+    parser.add_argument("--shape", type=at_least_one, nargs=4, default=(2, 29, 256, 256), metavar=("B", "K", "H", "W"),
                         help="images, landmarks, height and width of the maps (default: 2 29 256 256)")  # fmt: skip
-    parser.add_argument("--repeats", type=int, default=7, help="passes that are measured; the fastest counts")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--repeats", type=at_least_one, default=7, help="passes that are measured; the fastest counts")
+    parser.add_argument("--device", default="auto", choices=DEVICES, help="where to measure (default: auto)")
 
 
 def run(args: argparse.Namespace) -> dict:
     """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
-    if min(args.shape) < 1:
-        raise ValueError("--shape: four numbers of 1 or more")
     device = choose_device(args.device)
     found = [_measure(kind, layout, args.shape, args.repeats, device) for kind in ("early", "noisy") for layout in _LAYOUTS]
     columns = ("plain ms", "own ms", "times faster", "plain peak MiB", "own peak MiB", "relative difference")

@@ -75,6 +75,10 @@ class PlainLoop:
             self._optimizer.zero_grad()
 
 
+def plain_step(config: Config, num_landmarks: int, device: torch.device) -> Callable[[list, Clock], None]:
+    return PlainLoop(config, num_landmarks, device).step
+
+
 def peer_step(config: Config, num_landmarks: int, device: torch.device) -> Callable[[list, Clock], None] | None:
     """A training step of `landmarker` as its documentation shows it, on the same images; None where it is not installed.
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import torch
 
-from landmarks.benchmark.clock import Clock, forget_peak, peak_mib, wait_for
-from landmarks.benchmark.plain import PlainLoop, peer_step, plain_loader
+from landmarks.benchmark.clock import Clock, at_least_one, forget_peak, peak_mib, wait_for
+from landmarks.benchmark.plain import peer_step, plain_loader, plain_step
 from landmarks.config import Config
 from landmarks.configfile import load_config
 from landmarks.data.loading import open_dataset
 from landmarks.data.workers import loader_settings
+from landmarks.device import autocast, choose_device, is_out_of_memory
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.setup import Run, prepare_run
 from landmarks.engine.step import train_window
 from landmarks.geometry import input_to_heatmap
-from landmarks.inference.predictor import autocast, choose_device
 from landmarks.losses import heatmap_loss_sum
 from landmarks.metrics import format_figure, format_table
 
@@ -30,7 +30,9 @@ PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
-    parser.add_argument("--steps", type=int, default=5, help="optimizer steps that are measured, after three that are not")
+    parser.add_argument(
+        "--steps", type=at_least_one, default=5, help="optimizer steps that are measured, after three that are not"
+    )
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
 
 
@@ -47,14 +49,28 @@ def run(args: argparse.Namespace) -> dict:
     workers, _ = loader_settings(config.data, batch_size=config.train.batch_size, cuda=device.type == "cuda")
     # the plain loop goes first: what the framework sets in the process (memory, cuDNN) must not help it
     batches = plain_loader(samples, config, config.heatmap.sigma, workers)
-    found = {"plain loop": _measure(PlainLoop(config, num, device).step, batches, config, device, args.steps)}
-    if peer := peer_step(config, num, device):
-        found["landmarker"] = _measure(peer, batches, config, device, args.steps)
-    del batches, peer
+    found = {}
+    for name, make in (("plain loop", plain_step), ("landmarker", peer_step)):
+        if step := make(config, num, device):
+            found[name] = _measure_or_none(step, batches, config, device, args.steps)
+            del step
+    del batches
     found["landmarks"] = _measure_own(config, device, args.steps)
-    ratio = found["plain loop"]["step"] / found["landmarks"]["step"]
-    print(_table(found), f"\na step of the plain loop takes {ratio:.2f} times as long")
+    plain = found["plain loop"]
+    ratio = plain["step"] / found["landmarks"]["step"] if plain else None
+    words = f"a step of the plain loop takes {ratio:.2f} times as long" if ratio else "the plain loop ran out of memory"
+    print(_table(found), f"\n{words}")
     return {"seconds": found, "ratio": ratio, "device": str(device)}
+
+
+def _measure_or_none(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict | None:
+    """None where the step ran out of memory."""
+    try:
+        return _measure(step, batches, config, device, steps)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return None
 
 
 def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
@@ -124,10 +140,11 @@ def _step_by_phases(run: Run, window: list, clock: Clock) -> None:
             run.ema.update(run.model)
 
 
-def _table(found: dict[str, dict]) -> str:
+def _table(found: dict[str, dict | None]) -> str:
     rows = [
         [name, *(f"{1000 * figures[phase]:.1f}" for phase in (*PHASES, "step")),
-         f"{figures['images/s']:.2f}", format_figure(figures["peak MiB"], 0)]
+         f"{figures['images/s']:.2f}", format_figure(figures["peak MiB"], 0)] if figures
+        else [name, "out of memory", *[""] * (len(PHASES) + 2)]
         for name, figures in found.items()
     ]  # fmt: skip
     return format_table(["ms a step", *PHASES, "in all", "images/s", "peak MiB"], rows)

@@ -211,7 +211,7 @@ class BatchPlan:
 
 def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
     """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
-    return make_image_loader(dataset, plan, data, batch_size=plan.share, pin_memory=pin_memory)
+    return make_image_loader(dataset, plan, data, batch_size=min(plan.share, plan.num), pin_memory=pin_memory)
 
 
 def open_dataset(

@@ -7,12 +7,12 @@ from dataclasses import replace
 import torch
 
 from landmarks.config import Config
+from landmarks.device import autocast, is_out_of_memory
 from landmarks.engine.ema import Ema
-from landmarks.engine.memory import CONTEXT_BYTES, MIB, is_out_of_memory
+from landmarks.engine.memory import CONTEXT_BYTES, MIB
 from landmarks.engine.network import make_optimizer, set_up_torch
 from landmarks.engine.planner import Choice, num_landmarks
 from landmarks.geometry import input_to_heatmap
-from landmarks.inference.predictor import autocast
 from landmarks.losses import heatmap_loss_sum
 from landmarks.models.build import build_model
 
@@ -56,14 +56,17 @@ def _measure(config: Config, choice: Choice, device: torch.device) -> tuple[floa
     for number in range(_WARM_UP + _STEPS):
         torch.cuda.synchronize(device)
         if number == _WARM_UP:  # to choose its kernels, cuDNN tries some that take far more than a step needs
+            torch.cuda.empty_cache()  # and what they took stays reserved
             torch.cuda.reset_peak_memory_stats(device)
         start = time.perf_counter()
         for _ in range(choice.accumulate):
             with autocast(device, train.precision):
                 maps = model(images)
-            total = heatmap_loss_sum(maps, points_hm, weights, config.heatmap.sigma, config.loss) / maps[0].numel()
+            total = heatmap_loss_sum(maps, points_hm, weights, config.heatmap.sigma, config.loss) / maps[0, 0].numel()
             del maps
             scaler.scale(total).backward()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), train.clip_norm or float("inf"))
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad(set_to_none=True)

@@ -1,13 +1,12 @@
 """Device memory: its cap, and how a window that did not fit is taken back and worked through in smaller pieces."""
 
-import re
 import sys
 from collections.abc import Iterator
 
 import torch
 from torch import nn
 
-from landmarks.config import RECOMPUTE_LEVELS, TrainConfig
+from landmarks.config import RECOMPUTE_LEVELS, TrainConfig, parse_size
 from landmarks.data.loading import Sample
 from landmarks.engine.checkpoint import Progress, capture_generators, restore_generators
 from landmarks.engine.stopping import TrainingError
@@ -18,33 +17,26 @@ MIB = 2**20
 CONTEXT_BYTES = 600 * MIB
 
 
-def parse_size(text: str) -> int:
-    """'8GB' or '7600MB' -> bytes; a GB is 1024 MB of 1024 x 1024, as on the box of a card. Raises: ValueError."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([GM])i?B\s*", text, flags=re.IGNORECASE)
-    if not match or not float(match[1]):
-        raise ValueError(f"found {text!r}; write a size, e.g. 8GB or 7600MB")
-    return int(float(match[1]) * (2**30 if match[2].upper() == "G" else MIB))
+def usable_memory(train: TrainConfig, device: torch.device) -> int:
+    """Bytes that this process may take of a CUDA device, its context included: what is free, or the limit if that is less."""
+    free, _ = torch.cuda.mem_get_info(device)  # less what other programs, a desktop's above all, hold
+    here = free + torch.cuda.memory_reserved(device) + CONTEXT_BYTES
+    return min(here, parse_size(train.memory_limit)) if train.memory_limit else here
 
 
 def cap_memory(train: TrainConfig, device: torch.device) -> str:
     """Lets this process take no more than `train.memory_limit` of the card; returns a line where that cannot be done.
 
     Windows moves what does not fit into the computer's own memory, silently and ten times slower: there a run without
-    a limit is capped at the card's size, so that it fails or recovers instead.
+    a limit is capped at what the card has free, so that it fails or recovers instead.
     """
     if device.type != "cuda":
         return "train.memory_limit: caps a CUDA device's memory; not used on the CPU" if train.memory_limit else ""
-    total = torch.cuda.get_device_properties(device).total_memory
     if not train.memory_limit and sys.platform != "win32":
         return ""
-    limit = min(total, parse_size(train.memory_limit)) if train.memory_limit else total
+    limit, total = usable_memory(train, device), torch.cuda.get_device_properties(device).total_memory
     torch.cuda.set_per_process_memory_fraction(max(limit - CONTEXT_BYTES, limit // 4) / total, device)
     return ""
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a pass failed for want of memory; where no kernel of cuDNN finds room, it says so as a plain error."""
-    return isinstance(error, torch.OutOfMemoryError) or "unable to find an engine" in str(error)
 
 
 class WindowState:

@@ -24,7 +24,7 @@ def set_up_torch(config: Config, device: torch.device) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = not config.train.deterministic
-        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = "tf32"
+        torch.backends.cudnn.allow_tf32 = True  # convolutions; the network has no other products
     if line := cap_memory(config.train, device):
         say(line)
 
@@ -64,9 +64,11 @@ def compile_network(model: HRNet, device: torch.device) -> nn.Module:
     """The compiled network, or the plain one with a line where this platform has no working compiler."""
     try:
         # a trial on something small: it shows in seconds whether kernels can be built, and leaves the network alone
-        torch.compile(lambda x: x.relu() + 1)(torch.zeros(64, device=device))
+        small = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.ReLU()).to(device)
+        torch.compile(small)(torch.zeros(2, 1, 16, 16, device=device)).sum().backward()
     except Exception as error:  # a missing compiler shows as one of many classes
-        say(f"train.compile: no working compiler here ({type(error).__name__}); training goes on without")
+        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
+        say(f"train.compile: no working compiler here ({why}); training goes on without")
         return model
     # one kernel set a shape: shapes stay the same over a run but for the last batch of an epoch
     return torch.compile(model, dynamic=False)

@@ -1,5 +1,6 @@
 """Which micro-batch and recompute level a card has room for, predicted without it, and the fastest of them."""
 
+import math
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -8,7 +9,7 @@ from landmarks.config import RECOMPUTE_LEVELS, Config
 from landmarks.data.resources import available_memory, ranks_of_this_machine
 from landmarks.distributed import least_of_ranks
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
-from landmarks.engine.memory import CONTEXT_BYTES, MIB, parse_size
+from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
 from landmarks.metrics import format_table
 from landmarks.schema import AARIZ29, ISBI19
 
@@ -76,8 +77,16 @@ def _choice(level: str, size: int, images: int, static: int, account: PassAccoun
     )
 
 
-def fastest(choices: list[Choice], memory: int) -> Choice:
-    """Raises: ValueError where nothing fits, saying what the leanest needs."""
+def fastest(choices: list[Choice], memory: int, measured: dict[int, tuple[float, float]] | None = None) -> Choice:
+    """By measurement where there is one, as `measure_choices` gives it, else by prediction.
+
+    Raises: ValueError where nothing fits, saying what the leanest needs.
+    """
+    if measured:
+        seconds = {number: s for number, (mib, s) in measured.items() if mib <= memory / MIB}
+        if seconds:
+            return choices[min(seconds, key=seconds.get)]
+        raise ValueError("train.batch_size: of all that should fit, nothing did; lower data.image_size or model.backbone")
     if choices[0].fits:
         return choices[0]
     least = min(choices, key=lambda choice: choice.total)
@@ -111,9 +120,12 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
         return config, ""
     if saved:
         before = saved["config"]["train"]
-        kept = {key: before[key] for key in ("batch_size", "accumulate", "recompute")}
-        return replace(config, train=replace(config.train, **kept)), ""
-    memory = least_of_ranks(usable_memory(config, device))  # or ranks on unlike cards would choose unlike batches
+        kept = {key: before[key] for key in ("batch_size", "accumulate", "effective_batch")}
+        kept["recompute"] = higher_level(before["recompute"], config.train.recompute)
+        line = f"train.batch_size: auto keeps {kept['batch_size']} x {kept['accumulate']} images a step of the resumed run"
+        return replace(config, train=replace(config.train, **kept)), line
+    here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // ranks_of_this_machine()
+    memory = least_of_ranks(here)  # or ranks on unlike cards would choose unlike batches
     choice = fastest(plan(config, memory, cuda=device.type == "cuda", ranks=ranks), memory)
     size = choice.micro_batch * ranks
     train = replace(config.train, batch_size=size, accumulate=choice.accumulate, recompute=choice.recompute)
@@ -121,14 +133,6 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
         f"train.batch_size: auto -> {size} x {choice.accumulate} images a step (effective batch {size * choice.accumulate}), "
         f"train.recompute={choice.recompute}; predicted {choice.total / 2**30:.1f} of {memory / 2**30:.1f} GB"
     )
-
-
-def usable_memory(config: Config, device: torch.device) -> int:
-    """Bytes that a run may take: the limit of the settings, else the card's size, else this machine's free memory."""
-    if device.type != "cuda":
-        return available_memory() // ranks_of_this_machine()
-    total = torch.cuda.get_device_properties(device).total_memory
-    return min(total, parse_size(config.train.memory_limit)) if config.train.memory_limit else total
 
 
 def plan_table(choices: list[Choice], measured: dict[int, tuple[float, float]] | None = None) -> str:
@@ -148,8 +152,9 @@ def plan_table(choices: list[Choice], measured: dict[int, tuple[float, float]] |
 
 
 def plan_to_dict(choices: list[Choice], memory: int, measured: dict[int, tuple[float, float]] | None) -> dict:
-    """Sizes in bytes, but for `measured_mib`."""
+    """Sizes in bytes, but for `measured_mib`, which is None where the step did not fit."""
     rows = [asdict(choice) for choice in choices]
     for number, (mib, seconds) in (measured or {}).items():
-        rows[number] |= {"measured_mib": mib, "measured_seconds": seconds}
+        fitted = math.isfinite(mib)
+        rows[number] |= {"measured_mib": mib if fitted else None, "measured_seconds": seconds if fitted else None}
     return {"memory": memory, "choices": rows}

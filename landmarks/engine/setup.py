@@ -1,6 +1,7 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from landmarks.configfile import config_to_dict
 from landmarks.data.check_store import tell_stored_findings
 from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
+from landmarks.device import choose_device
 from landmarks.distributed import Place, from_rank_0, join, place, say
 from landmarks.engine.checkpoint import (
     CheckpointFolder,
@@ -30,7 +32,7 @@ from landmarks.engine.network import compile_network, make_optimizer, prepare_no
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import describe_run, lock_folder, versions
 from landmarks.evaluation.evaluate import validation_batch_size
-from landmarks.inference.predictor import Predictor, choose_device
+from landmarks.inference.predictor import Predictor
 from landmarks.losses import landmark_weights
 from landmarks.models.build import build_model, init_from_checkpoint, landmarks_to_dict
 from landmarks.models.hrnet import HRNet
@@ -101,7 +103,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     if device.type == "cpu" and config.train.precision == "fp16":
         raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
     set_up_torch(config, device)
-    saved, source = from_rank_0(_saved_state(output, resume) if here.rank == 0 else None)
+    saved, source = from_rank_0(partial(_saved_state, output, resume))
     config, planned = settle_batch(config, device, saved, ranks=here.size)
     data, seed = config.data, config.train.seed
     train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
@@ -235,6 +237,9 @@ def _saved_state(output: Path, resume: Path | None) -> tuple[dict | None, Path |
         for line in refused:
             say(f"not used: {line}")
         return saved, source
+    elsewhere = resume.resolve().parent != (output / "checkpoints").resolve()
+    if elsewhere and any((output / "checkpoints").glob("*.pt")):
+        raise CheckpointError(f"{output}: holds a run of its own; to go on from {resume}, choose another --output")
     return read_checkpoint(resume), resume
 
 

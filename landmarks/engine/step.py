@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 
 from landmarks.data.loading import Sample
+from landmarks.device import autocast, is_out_of_memory
 from landmarks.distributed import on_all_ranks, say, sum_gradients, sum_over_ranks
-from landmarks.engine.memory import is_out_of_memory, split_batch, take_less
+from landmarks.engine.memory import split_batch, take_less
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run
 from landmarks.engine.stopping import TrainingError
 from landmarks.geometry import input_to_heatmap
-from landmarks.inference.predictor import autocast
 from landmarks.losses import heatmap_loss_sum
 
 

@@ -171,6 +171,7 @@ def _summary(run: Run) -> dict:
     progress = run.progress
     summary = {
         "best_mre": progress.best,
+        "unit": "mm" if any(record.pixel_size for record in run.val_records.records) else "px",
         "best_epoch": progress.best_epoch,
         "epochs": progress.epoch,
         "steps": progress.step,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.config import DataConfig
+from landmarks.config import Config
+from landmarks.data.loading import read_split
+from landmarks.data.records import DataError
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.tables import plain
 from landmarks.statistics import conformal_radius
@@ -106,20 +108,19 @@ def calibrate_checkpoint(
     evaluation: Evaluation,
     coverage: float,
     protocol: dict,
-    trained: DataConfig,
+    trained: Config,
     *,
     say: Callable[[str], None],
 ) -> Calibration:
-    """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is what it was trained on.
+    """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is how that was trained.
 
-    Raises: CalibrationError where the images were trained on, or the coverage is no probability.
+    Raises: CalibrationError where images were trained on, or the coverage is no probability.
     """
-    same = protocol["format"] == trained.format and protocol["root"] == trained.root
-    # without a fraction held out, a 'valid' that is cut from the training part now was trained on then
-    uncut = protocol["split"] == "valid" and trained.format == "isbi2015" and not trained.val_fraction
-    if same and (uncut or protocol["split"] in (trained.train_split, "all")):
+    known = _training_images(trained)
+    images = [record.image_path.resolve() for record in evaluation.records.records]
+    if num := sum(path in known for path in images):
         raise CalibrationError(
-            f"calibration: the checkpoint was trained on split '{protocol['split']}', where its errors are too small; "
+            f"calibration: the checkpoint was trained on {num} of these {len(images)} images, where its errors are too small; "
             "calibrate on the validation part"
         )
     made = calibrate(
@@ -131,6 +132,15 @@ def calibrate_checkpoint(
     if made.infinite:
         say(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
     return made
+
+
+def _training_images(trained: Config) -> set[Path]:
+    """The image files of a training, whatever their folder is called now; empty where they are not on this machine."""
+    try:
+        records = read_split(trained.data, trained.data.train_split, seed=trained.train.seed).records
+    except DataError:
+        return set()
+    return {record.image_path.resolve() for record in records}
 
 
 def find_calibration(

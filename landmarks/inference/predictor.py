@@ -9,10 +9,11 @@ import torch
 from torch.nn import functional
 
 from landmarks.config import DataConfig, HeatmapConfig
+from landmarks.device import autocast, choose_device, is_out_of_memory, usable_precision
 from landmarks.geometry import HEATMAP_STRIDE, compose, heatmap_to_input, invert, letterbox_map
 from landmarks.heatmap import Decoded, decode, decode_with_shape
 from landmarks.images import read_gray, shrink, warp
-from landmarks.models.build import load_model
+from landmarks.models.build import Loaded, load_model
 from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
@@ -97,15 +98,19 @@ class Predictor:
     @classmethod
     def from_checkpoint(cls, path: str | Path, *, device: str = "auto", tta: bool = False) -> "Predictor":
         """Raises: CheckpointError; ValueError where the device is not there."""
-        model, config, landmarks, _ = load_model(Path(path))
-        chosen = choose_device(device)
+        return cls.from_loaded(load_model(Path(path)), device=choose_device(device), tta=tta)
+
+    @classmethod
+    def from_loaded(cls, loaded: Loaded, *, device: torch.device, tta: bool = False) -> "Predictor":
+        """A checkpoint's network made ready to predict fast: norms folded, channels last."""
+        config = loaded.config
         return cls.from_settings(
-            fold_norms(model).to(chosen, memory_format=torch.channels_last),
-            landmarks,
+            fold_norms(loaded.model).to(device, memory_format=torch.channels_last),
+            loaded.landmarks,
             config.data,
             config.heatmap,
-            device=chosen,
-            precision=usable_precision(config.train.precision, chosen),
+            device=device,
+            precision=usable_precision(config.train.precision, device),
             tta=tta,
         )
 
@@ -123,14 +128,26 @@ class Predictor:
 
     @torch.no_grad()
     def predict_maps(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 [B, 1, H, W] on any device -> float32 maps [B, K, H/4, W/4] on the predictor's."""
-        images = images.to(self.device, non_blocking=True)
+        """uint8 [B, 1, H, W] on any device -> float32 maps [B, K, H/4, W/4] on the predictor's.
+
+        A batch that the memory does not hold is predicted in halves. Raises: ValueError where one image does not fit.
+        """
         was_training = self.model.training
         self.model.eval()
-        with autocast(self.device, self.precision):
-            maps = self.model(images)
-        self.model.train(was_training)
-        return maps.float()
+        try:
+            with autocast(self.device, self.precision):
+                return self.model(images.to(self.device, non_blocking=True)).float()
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        finally:
+            self.model.train(was_training)
+        # outside the handler, where no traceback keeps tensors alive
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(images) == 1:
+            raise ValueError(f"out of memory: not even one image of {tuple(images.shape[2:])} px fits {self.device}")
+        return torch.cat([self.predict_maps(half) for half in images.chunk(2)])
 
     def predict_batch(self, images: torch.Tensor, to_source: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> points [B, K, 2] source px, peaks [B, K]."""
@@ -172,28 +189,3 @@ class Predictor:
 def _mean(views: Sequence[torch.Tensor]) -> np.ndarray:
     """Mean over the views, float64."""
     return torch.stack([view.double() for view in views]).mean(0).cpu().numpy()
-
-
-def choose_device(name: str, index: int = 0) -> torch.device:
-    """auto takes the GPU where there is one. Raises: ValueError where cuda is asked for and absent."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("train.device: cuda, but torch sees no CUDA device; write auto or cpu")
-    if name != "cuda":
-        return torch.device(name)
-    if index >= torch.cuda.device_count():
-        found = torch.cuda.device_count()
-        raise ValueError(f"train.device: process {index} of this machine has no GPU ({found} found); lower --nproc_per_node")
-    torch.cuda.set_device(index)
-    return torch.device(name, index)
-
-
-def usable_precision(precision: str, device: torch.device) -> str:
-    """A checkpoint trained in fp16 on a GPU is evaluated in fp32 on a CPU."""
-    return "fp32" if precision == "fp16" and device.type == "cpu" else precision
-
-
-def autocast(device: torch.device, precision: str) -> torch.autocast:
-    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")

@@ -24,7 +24,6 @@ class Loaded(NamedTuple):
     model: HRNet
     config: Config
     landmarks: LandmarkSet
-    content: dict
 
 
 def build_model(model: ModelConfig, num_landmarks: int, *, recompute: str = "none") -> HRNet:
@@ -104,6 +103,11 @@ def landmarks_from_dict(plain: dict) -> LandmarkSet:
     )
 
 
+def _averaged(content: dict) -> dict[str, torch.Tensor]:
+    """The weights that predict: the averaged ones, where there are any."""
+    return content.get("ema") or content["model"]
+
+
 def load_model(path: Path) -> Loaded:
     """The network of a checkpoint in eval mode, with its averaged weights where it has them.
 
@@ -114,10 +118,10 @@ def load_model(path: Path) -> Loaded:
         landmarks = landmarks_from_dict(content["landmarks"])
         config = config_from_dict(content["config"])
         model = build_model(replace(config.model, pretrained=False), len(landmarks))
-        model.load_state_dict(content.get("ema") or content["model"])
+        model.load_state_dict(_averaged(content))
     except (KeyError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"{path}: from another version of this project ({str(error).splitlines()[0]})") from error
-    return Loaded(model.eval(), config, landmarks, content)
+    return Loaded(model.eval(), config, landmarks)
 
 
 def init_from_checkpoint(model: HRNet, landmarks: LandmarkSet, path: Path) -> str:
@@ -126,8 +130,10 @@ def init_from_checkpoint(model: HRNet, landmarks: LandmarkSet, path: Path) -> st
     Returns: a line that says what was loaded and what was not. Raises: CheckpointError.
     """
     content = read_checkpoint(path)
-    source = dict(content.get("ema") or content["model"])
-    known = landmarks_from_dict(content["landmarks"])
+    try:
+        source, known = dict(_averaged(content)), landmarks_from_dict(content["landmarks"])
+    except KeyError as error:
+        raise CheckpointError(f"{path}: from another version of this project (no {error})") from error
     common = landmarks.common_with(known)
     own = model.state_dict()
     here, there = ([s.index(symbol) for symbol in common] for s in (landmarks, known))
@@ -152,15 +158,15 @@ def describe_checkpoint(content: dict) -> str:
     weights = sum(t.numel() * t.element_size() for t in content["model"].values())
     lines = [f"landmarks: {', '.join(content['landmarks']['symbols'])}"]
     lines += [f"weights: {weights / 2**20:.1f} MiB, averaged weights: {'yes' if content.get('ema') else 'no'}"]
-    for part in ("versions", "data", "progress", *content["config"]):
-        values = content["config"].get(part) or content.get(part) or {}
+    facts = {"versions": content["versions"], "labels": content["data"], "progress": content["progress"]}
+    for part, values in (facts | content["config"]).items():
         lines += [f"{part}:", *(f"  {key}: {value}" for key, value in values.items())]
     return "\n".join(lines)
 
 
 def write_weights(path: Path, content: dict) -> None:
     """The weights alone, averaged where there are any, as safetensors with landmarks and settings in its header."""
-    state = {key: value.contiguous() for key, value in (content.get("ema") or content["model"]).items()}
+    state = {key: value.contiguous() for key, value in _averaged(content).items()}
     about = {"landmarks": json.dumps(content["landmarks"]), "config": json.dumps(content["config"])}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(state, path, metadata=about)

@@ -104,10 +104,10 @@ def _hold_statistics(owners: Sequence[nn.Module]):
     @contextlib.contextmanager
     def second_pass():
         held = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
-        for norm, _, counter in held:
-            # a share of 0 for the new batch leaves the averages as they are; what is counted, a spare counter takes
-            norm.momentum, norm.num_batches_tracked = 0.0, torch.zeros_like(counter)
         try:
+            for norm, _, counter in held:
+                # a share of 0 for the new batch leaves the averages as they are; what is counted, a spare counter takes
+                norm.momentum, norm.num_batches_tracked = 0.0, torch.zeros_like(counter)
             yield
         finally:
             for norm, momentum, counter in held:

@@ -7,9 +7,8 @@ from itertools import islice
 import pytest
 import torch
 
-from landmarks.config import SettingError
+from landmarks.config import SettingError, parse_size
 from landmarks.engine import step
-from landmarks.engine.memory import parse_size
 from landmarks.engine.setup import Run, prepare_run
 from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
@@ -95,12 +94,35 @@ def test_a_run_with_nothing_left_to_give_up_says_so(start, monkeypatch):
         train_window(run, window)
 
 
+def test_a_batch_too_large_is_predicted_in_halves(start, monkeypatch):
+    run, window = start("halves")
+    images = window[0].image
+    whole, sizes, forward = run.predictor.predict_maps(images), [], run.predictor.model.forward
+
+    def predict_with_room_for(room: int) -> torch.Tensor:
+        def forward_of_a_small_device(images):
+            sizes.append(len(images))
+            if len(images) > room:
+                raise _NO_MEMORY
+            return forward(images)
+
+        monkeypatch.setattr(run.predictor.model, "forward", forward_of_a_small_device)
+        return run.predictor.predict_maps(images)
+
+    torch.testing.assert_close(predict_with_room_for(1), whole, atol=1e-6, rtol=0)
+    assert sizes == [4, 2, 1, 1, 2, 1, 1]
+    with pytest.raises(ValueError, match=r"not even one image of \(64, 64\) px fits cpu"):
+        predict_with_room_for(0)
+
+
 def test_only_want_of_memory_is_mended(start, monkeypatch):
-    run, window = start("cudnn")
-    fail_at(monkeypatch, 0, error=RuntimeError("GET was unable to find an engine to execute this computation"))
-    assert train_window(run, window).stepped
-    assert run.progress.micro_batch == 2
-    monkeypatch.undo()
+    for number, words in enumerate(("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
+                                    "GET was unable to find an engine to execute this computation")):  # fmt: skip
+        run, window = start(f"words{number}")
+        fail_at(monkeypatch, 0, error=RuntimeError(words))
+        assert train_window(run, window).stepped
+        assert run.progress.micro_batch == 2
+        monkeypatch.undo()
     run, window = start("other")
     fail_at(monkeypatch, 0, error=RuntimeError("a mistake of ours"))
     with pytest.raises(RuntimeError, match="a mistake of ours"):
@@ -110,5 +132,6 @@ def test_only_want_of_memory_is_mended(start, monkeypatch):
 def test_memory_limits_in_words(tiny_config):
     assert parse_size("8GB") == 8 * 2**30
     assert parse_size("7600 MiB") == 7600 * 2**20
-    with pytest.raises(SettingError, match=r"train\.memory_limit: found .8.; write a size"):
-        replace(tiny_config.train, memory_limit="8")
+    for words in ("8", "0GB"):
+        with pytest.raises(SettingError, match=rf"train\.memory_limit: found .{words}.; write a size"):
+            replace(tiny_config.train, memory_limit=words)

@@ -95,6 +95,10 @@ def test_the_fastest_that_fits_keeps_the_effective_batch(tiny_config):
     assert tight.micro_batch == 1
     with pytest.raises(ValueError, match=r"train\.batch_size: nothing fits into"):
         fastest([replace(choice, fits=False) for choice in roomy], least - 1)
+    inf = float("inf")
+    assert fastest(roomy, 2**30, {0: (inf, inf), 1: (900.0, 2.0), 2: (800.0, 1.5), 3: (2000.0, 1.0)}) == roomy[2]
+    with pytest.raises(ValueError, match="of all that should fit, nothing did"):
+        fastest(roomy, 2**30, {0: (inf, inf)})
 
 
 def test_auto_settles_at_the_start_of_a_run_and_stays_when_it_goes_on(tiny_config, tmp_path, capsys):

@@ -102,6 +102,10 @@ def test_resuming_something_else_is_refused(tiny_config, tmp_path):
         prepare_run(changed(tiny_config, train={"lr": 1e-3}), tmp_path, resume=tmp_path)
     with pytest.raises(CheckpointError, match="trained on the landmarks A, ANS"):
         prepare_run(changed(tiny_config, data={"landmarks": ("S", "N")}), tmp_path, resume=tmp_path)
+    (tmp_path / "other" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "other" / "checkpoints" / "latest.pt").write_bytes(b"days of work")
+    with pytest.raises(CheckpointError, match="other: holds a run of its own"):
+        prepare_run(tiny_config, tmp_path / "other", resume=tmp_path / "checkpoints" / "latest.pt")
 
 
 def test_a_second_run_into_the_same_folder_is_refused(tiny_config, tmp_path):

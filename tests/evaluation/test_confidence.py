@@ -2,11 +2,14 @@
 
 import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from landmarks.config import DataConfig
+from landmarks.config import Config, DataConfig
+from landmarks.data.loading import read_split
 from landmarks.data.records import Record, RecordSet
 from landmarks.evaluation.calibration import (
     FILE_NAME,
@@ -20,7 +23,7 @@ from landmarks.evaluation.calibration import (
     write_calibration,
 )
 from landmarks.evaluation.confidence import confidence_figures
-from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.evaluation.evaluate import MapShapes, evaluate_points, true_points
 from landmarks.schema import LandmarkSet
 
 
@@ -34,7 +37,14 @@ def simulated(num: int, *, first: int = 0, seed: int = 0):
     excess = np.sqrt(spread**2 - 300)
     found = true + 0.5 * excess[..., None] * rng.standard_normal((num, 5, 2))
     records = tuple(
-        Record(image_id=f"{first + i}", image_path=None, points_px=true[i], pixel_size=(0.1, 0.1), device="d", split="valid")
+        Record(
+            image_id=f"{first + i}",
+            image_path=Path(f"{first + i}.png"),
+            points_px=true[i],
+            pixel_size=(0.1, 0.1),
+            device="d",
+            split="valid",
+        )
         for i in range(num)
     )
     return evaluate_points(RecordSet(landmarks=landmarks, records=records), found, np.ones((num, 5)), shapes)
@@ -98,7 +108,7 @@ def test_a_calibration_stays_with_its_weights(tmp_path):
     checkpoint.write_bytes(b"weights")
     said = []
     protocol = {"format": "isbi2015", "root": "data", "split": "valid", "image_size": [64, 64]}
-    trained = DataConfig(format="isbi2015", root="data")
+    trained = Config(data=DataConfig(format="isbi2015", root=str(tmp_path / "not here")))
     assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) is None
     made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained, say=said.append)
     assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) == made
@@ -114,11 +124,22 @@ def test_a_calibration_stays_with_its_weights(tmp_path):
         find_calibration(checkpoint, (64, 64), tta=False, say=said.append)
 
 
-@pytest.mark.parametrize(("split", "held_out"), [("train", 0.1), ("all", 0.1), ("valid", 0.0)])
-def test_training_images_make_no_calibration(tmp_path, split, held_out):
-    protocol = {"format": "isbi2015", "root": "data", "split": split}
-    trained = DataConfig(format="isbi2015", root="data", val_fraction=held_out)
-    with pytest.raises(CalibrationError, match="was trained on"):
-        calibrate_checkpoint(tmp_path / "best.pt", simulated(20), 0.9, protocol, trained, say=print)
+@pytest.mark.parametrize("split", ["train", "all", "valid"])
+def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_root, split):
+    (tmp_path / "moved").symlink_to(synthetic_root)
+    records = read_split(replace(tiny_config.data, root=str(tmp_path / "moved")), split, seed=0)
+    true = true_points(records)
+    flat = MapShapes(spread_px=np.ones(true.shape[:2]), outside=np.zeros(true.shape[:2]), target_px=np.ones(len(true)))
+    evaluation = evaluate_points(records, true + 1, np.ones(true.shape[:2]), flat)
+    checkpoint = tmp_path / "best.pt"
+    checkpoint.write_bytes(b"weights")
+    if split == "valid":
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config, say=print)
+        return
+    with pytest.raises(CalibrationError, match=f"was trained on 15 of these {len(records.records)} images"):
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config, say=print)
+
+
+def test_coverage_is_a_probability():
     with pytest.raises(CalibrationError, match="between 0 and 1"):
         calibrate(simulated(20), 90, {})
