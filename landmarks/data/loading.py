@@ -19,7 +19,7 @@ from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
 from landmarks.data.resources import usable_cores
-from landmarks.data.synthetic import GENERATOR_VERSION, write_synthetic_dataset
+from landmarks.data.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
 from landmarks.data.workers import make_image_loader
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map

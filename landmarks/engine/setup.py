@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.check_store import tell_stored_findings
+from landmarks.data.check.store import tell_stored_findings
 from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
 from landmarks.data.records import RecordSet
 from landmarks.distributed import Place, from_rank_0, join, place

@@ -11,10 +11,10 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data.aariz import CSV_NAME
-from landmarks.data.check import check_dataset, check_report, write_check
-from landmarks.data.check_store import store_check, stored_findings
+from landmarks.data.check.run import check_dataset, check_report, write_check
+from landmarks.data.check.store import store_check, stored_findings
 from landmarks.data.records import DataError
-from landmarks.data.synthetic import write_synthetic_dataset
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
 from landmarks.images import read_gray
 
 READERS = ("Junior Orthodontists", "Senior Orthodontists")

@@ -8,7 +8,7 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data.loading import read_split
-from landmarks.data.prepare import prepare
+from landmarks.data.prepare.run import prepare
 from landmarks.data.records import DataError
 from landmarks.geometry import apply_map
 from landmarks.images import read_gray

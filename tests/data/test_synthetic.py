@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from landmarks.data.synthetic import write_synthetic_dataset
-from landmarks.data.synthetic_anatomy import sample_head, shape_statistics
-from landmarks.data.synthetic_device import DEVICES, radiograph
+from landmarks.data.synthetic.anatomy import sample_head, shape_statistics
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
+from landmarks.data.synthetic.device import DEVICES, radiograph
 from landmarks.schema import AARIZ29
 
 NUM = 21
@@ -196,7 +196,7 @@ def test_a_filled_folder_is_refused_and_a_failure_leaves_nothing(tmp_path, monke
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("landmarks.data.synthetic.radiograph", broken)
+    monkeypatch.setattr("landmarks.data.synthetic.dataset.radiograph", broken)
     with pytest.raises(OSError, match="disk full"):
         write_synthetic_dataset(tmp_path / "set", num=3, seed=0)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

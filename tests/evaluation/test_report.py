@@ -16,7 +16,7 @@ from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
 from landmarks.data.aariz import read_aariz
 from landmarks.data.records import RecordSet
-from landmarks.data.synthetic import write_synthetic_dataset
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
 from landmarks.evaluation.evaluate import MapShapes, evaluate_points
 from landmarks.evaluation.report import headline, judge, write_report

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from landmarks.data.check_align import Shapes
-from landmarks.data.check_inventory import Entry, Inventory
+from landmarks.data.check.align import Shapes
+from landmarks.data.check.inventory import Entry, Inventory
 from landmarks.measurements import SN_NORM_MM
 
 # The yardstick agrees with Aariz: the median over 255 annotations of its one device whose pixel size is beyond doubt (ART

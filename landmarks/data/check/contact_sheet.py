@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from landmarks.data.check_inventory import Entry, Finding, Inventory
+from landmarks.data.check.inventory import Entry, Finding, Inventory
 from landmarks.images import ImageError, read_gray
 
 _TILE, _TEXT, _COLUMNS, _MOST = 360, 54, 6, 72

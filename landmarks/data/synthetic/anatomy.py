@@ -107,7 +107,7 @@ def shape_statistics() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Source: 255 Aariz annotations, Khalid et al., Sci Data 12, 1336 (2025), CC BY 4.0 (aariz_shape.json).
     """
-    stored = json.loads(Path(__file__).with_name("aariz_shape.json").read_text(encoding="utf-8"))
+    stored = json.loads((Path(__file__).parents[1] / "aariz_shape.json").read_text(encoding="utf-8"))
     rows = [AARIZ29.index(s) for s in stored["symbols"]]
     mean, spread = np.zeros((29, 2)), np.zeros((29, 2))
     modes = np.zeros((len(stored["modes"]), 29, 2))

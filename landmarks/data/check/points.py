@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from landmarks.data.check_align import ENOUGH, FAR_OUT, FAR_OUT_MM, Shapes, align_all, believable
-from landmarks.data.check_inventory import Entry, Inventory
-from landmarks.data.check_swaps import find_exchanged
+from landmarks.data.check.align import ENOUGH, FAR_OUT, FAR_OUT_MM, Shapes, align_all, believable
+from landmarks.data.check.inventory import Entry, Inventory
+from landmarks.data.check.swaps import find_exchanged
 from landmarks.geometry import inside
 
 # Two readers who put a landmark this near each other agree.

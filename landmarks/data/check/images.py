@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from landmarks.data.check_inventory import Entry, Inventory
+from landmarks.data.check.inventory import Entry, Inventory
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
 from landmarks.images import ImageError, read_gray

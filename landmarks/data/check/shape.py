@@ -87,7 +87,7 @@ class ShapeModel:
 @cache
 def lateral_shape() -> ShapeModel:
     """The model of the 27 landmarks that the statistics hold."""
-    stored = json.loads((Path(__file__).parent / "aariz_shape.json").read_text())
+    stored = json.loads((Path(__file__).parents[1] / "aariz_shape.json").read_text())
     mean, spread = np.array(stored["mean"]), np.array(stored["sd"])
     modes = np.stack([np.sqrt(mode["variance_mm2"]) * np.array(mode["vector"]) for mode in stored["modes"]])
     rest = np.sqrt(np.maximum(spread**2 - (modes**2).sum(axis=0), 0))
