@@ -58,15 +58,13 @@ def _read_folder(root: Path, split: str, truth: str) -> list[Record]:
         match_names(images, {name: path for name, path in found.items() if name in images}, f"{reader} reader's points")
     records, manifest = [], Manifest(root)
     for name, image_path in images.items():
-        resized = manifest.of(image_path)
-        factors = resized.pixel_factors if resized else (1.0, 1.0)
         readers = {reader: read_points(files[reader][name]) for reader in files}
         records.append(
             Record(
                 image_id=name,
                 image_path=image_path,
                 points_px=ground_truth(readers, truth, str(image_path)),
-                pixel_size=(PIXEL_SIZE_MM * factors[0], PIXEL_SIZE_MM * factors[1]),
+                pixel_size=manifest.scaled_pixel_size(image_path, PIXEL_SIZE_MM),
                 device=DEVICE,
                 split=split,
                 readers=readers,

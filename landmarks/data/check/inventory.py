@@ -180,9 +180,7 @@ def _isbi(root: Path) -> Inventory:
                     _isbi_points(inventory, entry, reader, own[entry.image_id])
         for entry in entries:
             entry.device = isbi.DEVICE
-            resized = manifest.of(entry.path)
-            factors = resized.pixel_factors if resized else (1.0, 1.0)
-            entry.pixel_size = (isbi.PIXEL_SIZE_MM * factors[0], isbi.PIXEL_SIZE_MM * factors[1])
+            entry.pixel_size = manifest.scaled_pixel_size(entry.path, isbi.PIXEL_SIZE_MM)
         inventory.entries += entries
     return inventory
 
