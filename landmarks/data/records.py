@@ -1,12 +1,12 @@
 """What one labelled cephalogram is, whatever format it came from."""
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from landmarks.images import IMAGE_SUFFIXES
+from landmarks.images import IMAGE_SUFFIXES, image_files
 from landmarks.schema import LandmarkSet
 
 
@@ -59,16 +59,8 @@ class RecordSet:
 
 
 def _pick(record: Record, order: list[int]) -> Record:
-    return Record(
-        image_id=record.image_id,
-        image_path=record.image_path,
-        points_px=record.points_px[order],
-        pixel_size=record.pixel_size,
-        device=record.device,
-        split=record.split,
-        readers={name: points[order] for name, points in record.readers.items()},
-        cvm_stage=record.cvm_stage,
-    )
+    readers = {name: points[order] for name, points in record.readers.items()}
+    return replace(record, points_px=record.points_px[order], readers=readers)
 
 
 def ground_truth(readers: dict[str, np.ndarray], which: str, where: str) -> np.ndarray:
@@ -92,11 +84,10 @@ def find_images(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; see data/README.md for the layout")
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
-            found[path.stem] = path
+    for path in image_files(folder):
+        if path.stem in found:
+            raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
+        found[path.stem] = path
     if not found:
         raise DataError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)})")
     return found

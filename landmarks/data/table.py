@@ -8,7 +8,7 @@ import numpy as np
 
 from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, held_out
-from landmarks.images import IMAGE_SUFFIXES
+from landmarks.images import image_files
 from landmarks.schema import GROUPS, LandmarkSet
 
 _EXTRA = ("image", "pixel_size", "device", "split")
@@ -85,8 +85,9 @@ def _same_images(root: Path, path: Path, records: list[Record]) -> None:
     for image_id in listed:
         if listed.count(image_id) > 1:
             raise DataError(f"{path}: image '{image_id}' stands in two rows; keep one")
-    for image in sorted((root / "images").iterdir()):
-        if image.suffix.lower() in IMAGE_SUFFIXES and image.stem not in listed:
+    paths = {record.image_path for record in records}
+    for image in image_files(root / "images", below=True):
+        if image not in paths:
             raise DataError(f"{image}: image without a row in landmarks.csv; add the row or remove the image")
 
 

@@ -176,6 +176,18 @@ def test_defects_of_a_table(tmp_path, rows, line):
         read_split(write_table(tmp_path / "t", rows), "all", seed=0)
 
 
+def test_which_files_of_a_table_are_images(tmp_path):
+    data = write_table(tmp_path / "t", ["image,P_x,P_y", "a.png,1,2", "more/b.png,1,2"], images=("a",))
+    (tmp_path / "t" / "images" / "._a.png").write_bytes(b"what macOS leaves beside a copied file")
+    (tmp_path / "t" / "images" / "more").mkdir()
+    for name in "ba":
+        shutil.copy(tmp_path / "t" / "images" / "a.png", tmp_path / "t" / "images" / "more" / f"{name}.png")
+    with pytest.raises(DataError, match=r"more/a.png: image without a row"):
+        read_split(data, "all", seed=0)
+    (tmp_path / "t" / "images" / "more" / "a.png").unlink()
+    assert [record.image_id for record in read_split(data, "all", seed=0).records] == ["a", "b"]
+
+
 def test_isbi_layout(tmp_path):
     root = tmp_path / "isbi"
     for folder, names in (("TrainingData", range(1, 11)), ("Test1Data", range(151, 153))):

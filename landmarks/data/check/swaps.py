@@ -36,7 +36,7 @@ def find_exchanged(inventory: Inventory, shapes: list[Shapes], believed: list[li
     for (image_id, pair), who in found.items():
         inventory.findings = [f for f in inventory.findings if not _explained(f, image_id, set(pair))]
         line = f"{image_id}: {'/'.join(pair)} look exchanged{who}"
-        inventory.find("likely swap", line, image_id, symbols=pair)
+        inventory.add("likely swap", line, image_id, symbols=pair)
 
 
 def _explained(finding: Finding, image_id: str, symbols: set[str]) -> bool:
