@@ -38,8 +38,7 @@ def check_scale(inventory: Inventory, shapes: list[Shapes]) -> list[DeviceScale]
     """One row a device; reports devices and single images whose pixel size contradicts anatomy."""
     devices = sorted({entry.device for entry in inventory.entries})
     rows = [_device(inventory, device, [e for e in inventory.entries if e.device == device]) for device in devices]
-    accused = {row.device for row in rows if row.verdict.startswith("doubtful")}
-    _single_images(inventory, shapes, accused)
+    _single_images(inventory, shapes)
     return rows
 
 
@@ -60,7 +59,7 @@ def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceSc
     verdict = _verdict(mm, num)
     if verdict.startswith("doubtful"):
         line = f"{device}: median S-N {mm:.1f} mm over {num} images at the given pixel size; norm {_NORM_SOURCE}"
-        inventory.find("scale doubtful", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: unusual heads, or a wrong pixel size")
+        inventory.add("scale doubtful", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: unusual heads, or a wrong pixel size")
     return DeviceScale(
         device=device,
         num_images=len(entries),
@@ -95,7 +94,7 @@ def _sn(inventory: Inventory, entry: Entry) -> tuple[float, float]:
     return float(np.hypot(*mean)), float(mm)
 
 
-def _single_images(inventory: Inventory, shapes: list[Shapes], accused: set[str]) -> None:
+def _single_images(inventory: Inventory, shapes: list[Shapes]) -> None:
     """Images whose head is another size than their device's other heads, by all landmarks: mixed pixel sizes."""
     sizes: dict[str, list[float]] = {}
     by_id = {entry.image_id: entry for entry in inventory.entries}
@@ -111,7 +110,7 @@ def _single_images(inventory: Inventory, shapes: list[Shapes], accused: set[str]
         for image_id, head in heads.items():
             if abs(head / usual - 1) > _OUTLIER:
                 line = f"{image_id}: its head is {head / usual:.2f} times as large as {device}'s others"
-                inventory.find("pixel size differs", f"{line}; is its pixel size right?", image_id)
+                inventory.add("pixel size differs", f"{line}; is its pixel size right?", image_id)
 
 
 def _some(words: list[str], most: int = 3) -> str:
