@@ -1,4 +1,4 @@
-"""From settings to batches: read the records of a split, warp and augment in workers, hand over uint8 and points."""
+"""From settings to samples: the records of a split, each image warped and augmented to uint8 and points; their order."""
 
 import contextlib
 import hashlib
@@ -9,19 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
 from landmarks.data.resources import usable_cores
 from landmarks.data.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
-from landmarks.data.workers import make_image_loader
+from landmarks.filelock import exclusive
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import ImageError, warp
 
@@ -202,11 +201,6 @@ class BatchPlan:
             batch = order[first : first + self.batch_size]
             share = batch[self.rank :: self.ranks]
             yield [(self.epoch, int(i)) for i in (share if len(share) else ~batch[:1])]
-
-
-def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
-    """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
-    return make_image_loader(dataset, plan, data, batch_size=plan.batch_size, pin_memory=pin_memory)
 
 
 def open_dataset(

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from landmarks.config import RECOMPUTE_LEVELS, Config
-from landmarks.data.resources import available_memory, ranks_of_this_machine
-from landmarks.distributed import least_of_ranks
+from landmarks.data.resources import available_memory
+from landmarks.distributed import least_of_ranks, place
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, parse_size
 from landmarks.metrics import format_table
@@ -126,7 +126,7 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
 def usable_memory(config: Config, device: torch.device) -> int:
     """Bytes that a run may take: the limit of the settings, else the card's size, else this machine's free memory."""
     if device.type != "cuda":
-        return available_memory() // ranks_of_this_machine()
+        return available_memory() // place().local_size
     total = torch.cuda.get_device_properties(device).total_memory
     return min(total, parse_size(config.train.memory_limit)) if config.train.memory_limit else total
 

@@ -12,8 +12,9 @@ from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
 from landmarks.data.check.store import stored_findings
-from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, fingerprint, open_dataset
 from landmarks.data.records import RecordSet
+from landmarks.data.workers import make_loader
 from landmarks.distributed import Place, from_rank_0, join, place
 from landmarks.engine.checkpoint import CheckpointFolder, Progress, progress_from_dict, restore_generators, seed_generators
 from landmarks.engine.ema import Ema
