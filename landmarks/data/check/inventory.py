@@ -1,7 +1,6 @@
 """What a data set holds, read with all its defects: the readers stop at the first one, a check lists them all."""
 
 import csv
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -112,8 +111,7 @@ def _aariz_csv(inventory: Inventory, path: Path) -> dict[str, tuple[str, float, 
     except DataError as error:
         inventory.add("CSV broken", str(error))
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        counts = Counter(row["cephalogram_id"].strip() for row in csv.DictReader(file))
+    counts = Counter(row["cephalogram_id"].strip() for row in aariz.read_rows(path))
     for name, count in counts.items():
         if count > 1:
             inventory.add("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
@@ -122,8 +120,7 @@ def _aariz_csv(inventory: Inventory, path: Path) -> dict[str, tuple[str, float, 
 
 def _aariz_points(inventory: Inventory, entry: Entry, reader: str, path: Path) -> None:
     try:
-        points = aariz.read_points(path)
-        entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
+        entries, points = aariz.read_annotation(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ").split(";")[0]
         inventory.add("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
