@@ -188,18 +188,8 @@ def test_which_files_of_a_table_are_images(tmp_path):
     assert [record.image_id for record in read_split(data, "all", seed=0).records] == ["a", "b"]
 
 
-def test_isbi_layout(tmp_path):
-    root = tmp_path / "isbi"
-    for folder, names in (("TrainingData", range(1, 11)), ("Test1Data", range(151, 153))):
-        (root / "RawImage" / folder).mkdir(parents=True)
-        for number in names:
-            cv2.imwrite(str(root / "RawImage" / folder / f"{number:03d}.bmp"), np.zeros((240, 193), np.uint8))
-    for shift, reader in enumerate(("400_senior", "400_junior")):
-        (root / "AnnotationsByMD" / reader).mkdir(parents=True)
-        for number in (*range(1, 11), *range(151, 153)):
-            lines = [f"{k + 2 * shift},{2 * k}" for k in range(19)] + ["1", "2", "3"]
-            (root / "AnnotationsByMD" / reader / f"{number:03d}.txt").write_text("\n".join(lines))
-    data = DataConfig(format="isbi2015", root=str(root), image_size=(32, 32), val_fraction=0.2)
+def test_isbi_layout(isbi_root):
+    data = DataConfig(format="isbi2015", root=str(isbi_root), image_size=(32, 32), val_fraction=0.2)
     train, valid, test = (read_split(data, split, seed=1) for split in ("train", "valid", "test1"))
     assert [len(part.records) for part in (train, valid, test)] == [8, 2, 2]
     assert train.landmarks == ISBI19
@@ -207,6 +197,6 @@ def test_isbi_layout(tmp_path):
     assert not {r.image_id for r in train.records} & {r.image_id for r in valid.records}
     with pytest.raises(DataError, match="no such folder"):
         read_split(data, "test2", seed=1)
-    (root / "AnnotationsByMD/400_senior/152.txt").write_text("1,2\n3\n")
+    (isbi_root / "AnnotationsByMD/400_senior/152.txt").write_text("1,2\n3\n")
     with pytest.raises(DataError, match="not 19 lines"):
         read_split(data, "test1", seed=1)
