@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.data.manifest import Manifest
-from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, held_out, match_names
+from landmarks.data.records import DataError, Record, RecordSet, cut_validation, find_images, ground_truth, match_names
 from landmarks.schema import ISBI19
 
 PIXEL_SIZE_MM = 0.1
@@ -29,11 +29,8 @@ def read_isbi(root: Path, *, split: str, truth: str, val_fraction: float, seed: 
     if split not in (*FOLDERS, "valid"):
         raise DataError(f"{root}: ISBI 2015 has no split '{split}'; choose train, valid, test1, test2 or all")
     records = _read_folder(root, "train" if split == "valid" else split, truth)
-    if split == "valid" and not val_fraction:
-        raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0, or data.val_split=test1")
-    if split in ("train", "valid") and val_fraction:
-        chosen = held_out(len(records), val_fraction, seed)
-        records = [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
+    if split in ("train", "valid"):
+        records = cut_validation(records, split, val_fraction, seed)
     return RecordSet(landmarks=ISBI19, records=tuple(records))
 
 

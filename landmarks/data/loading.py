@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,12 +54,14 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
     elif data.format == "isbi2015":
         found = read_isbi(root, split=split, truth=data.ground_truth, val_fraction=data.val_fraction, seed=seed)
     else:
-        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed)
+        # whoever validates on another split needs no row of 'train' for it
+        cut = data.val_split == "valid"
+        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed, cut_train=cut)
     excluded = read_exclusions(Path(data.exclude)) if data.exclude else {}
     records = tuple(record for record in found.records if record.image_id not in excluded)
     if not records:
         raise DataError(f"{root}: no images in split '{split}'")
-    found = RecordSet(landmarks=found.landmarks, records=records)
+    found = replace(found, records=records)
     if not data.landmarks:
         return found
     try:
@@ -208,6 +211,8 @@ def open_dataset(
 ) -> tuple[RecordSet, CephalogramDataset]:
     """Records and samples of one split, every file checked. Raises: DataError."""
     records = read_split(data, split, seed=seed)
+    if records.note:
+        say(records.note)
     store = open_store(records.records, data, say=say)
     if data.cache != "none":
         check_points_inside(records, store)

@@ -116,7 +116,8 @@ def calibrate_checkpoint(
     """
     same = protocol["format"] == trained.format and protocol["root"] == trained.root
     # without a fraction held out, a 'valid' that is cut from the training part now was trained on then
-    uncut = protocol["split"] == "valid" and trained.format == "isbi2015" and not trained.val_fraction
+    cut = any(record.split != "valid" for record in evaluation.records.records)
+    uncut = protocol["split"] == "valid" and cut and not trained.val_fraction
     if same and (uncut or protocol["split"] in (trained.train_split, "all")):
         raise CalibrationError(
             f"calibration: the checkpoint was trained on split '{protocol['split']}', where its errors are too small; "
