@@ -57,9 +57,9 @@ class DataConfig:
     train_split: str = "train"
     """Split that is trained on."""
     val_split: str = "valid"
-    """Split that is validated on; for isbi2015, valid is cut from train by val_fraction."""
+    """Split that is validated on; for isbi2015 and for a table without it, valid is cut from train by val_fraction."""
     val_fraction: float = 0.1
-    """isbi2015 and a table without splits: part of the training images held out as 'valid', drawn by train.seed; 0: none."""
+    """isbi2015 and a table without 'valid': part of the training images held out for it, drawn by train.seed; 0: none."""
     cache: str = "auto"
     """Where decoded images are kept: auto (ram or disk, by free memory), ram, disk or none (decode every time)."""
     cache_scale: float = 1.25

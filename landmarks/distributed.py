@@ -25,13 +25,14 @@ class Place(NamedTuple):
     size: int = 1
     local_rank: int = 0
     """Number on this machine, which is also its GPU."""
+    local_size: int = 1
+    """How many share this machine's memory and cores."""
 
 
 def place() -> Place:
     """Where torchrun put this process; alone without torchrun."""
-    rank, size, local_rank = (int(os.environ.get(name, default)) for name, default in
-                              (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0)))  # fmt: skip
-    return Place(rank, size, local_rank)
+    names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
+    return Place(**{field: int(os.environ[name]) for field, name in names.items() if name in os.environ})
 
 
 def join(device_type: str) -> Place:

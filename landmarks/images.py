@@ -14,6 +14,19 @@ class ImageError(ValueError):
     """An image file that cannot be used; the message names it."""
 
 
+def image_files(folder: Path, *, below: bool = False) -> list[Path]:
+    """Image files right in a folder, or also in the folders below it, in order of their names.
+
+    Names that start with a dot are left out: macOS puts a `._a.png` that is no image beside every a.png it copies.
+    """
+    found = []
+    for path in folder.rglob("*") if below else folder.iterdir():
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in IMAGE_SUFFIXES and not hidden:
+            found.append(path)
+    return sorted(found)
+
+
 def read_gray(path: Path) -> np.ndarray:
     """Image file -> uint8 [H, W].
 
@@ -31,12 +44,12 @@ def read_gray(path: Path) -> np.ndarray:
 
 def _truncated(content: np.ndarray) -> bool:
     """OpenCV fills the missing part of a cut-off file with gray, so the end marks are looked at."""
-    head, tail = content[:4].tobytes(), content[-64:].tobytes()
+    head, end = content[:4].tobytes(), content[-4096:].tobytes()
     if head[:2] == b"\xff\xd8":
         # some devices pad the file behind the end mark, so the mark is looked for in the last part, not at its end
-        return b"\xff\xd9" not in content[-4096:].tobytes()
+        return b"\xff\xd9" not in end
     if head == b"\x89PNG":
-        return b"IEND" not in tail and b"IEND" not in content[-4096:].tobytes()
+        return b"IEND" not in end
     if head[:2] == b"BM":
         return int.from_bytes(content[2:6].tobytes(), "little") > content.size
     return False

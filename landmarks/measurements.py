@@ -12,9 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 Places = dict[str, np.ndarray]
-SN_NORM_MM = 72.0
-"""Anatomical length of Sella-Nasion, the middle of 71 to 73 mm; the yardstick that a pixel size is checked with."""
-SN_NORM_RANGE_MM = (71.0, 73.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

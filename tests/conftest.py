@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from landmarks.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
-from landmarks.data.synthetic import write_synthetic_dataset
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -21,6 +23,23 @@ def _one_thread():
 def synthetic_root(tmp_path_factory) -> Path:
     """21 small synthetic cephalograms: 15 train, 3 valid, 3 test."""
     return write_synthetic_dataset(tmp_path_factory.mktemp("synthetic") / "set", num=21, seed=3, height=256)
+
+
+@pytest.fixture
+def isbi_root(tmp_path) -> Path:
+    """The layout of ISBI 2015: 10 training and 2 Test1 images; landmark 0 unset, k at (k, 2 k) and (k + 2, 2 k) by reader."""
+    root, parts = tmp_path / "isbi", {"TrainingData": range(1, 11), "Test1Data": range(151, 153)}
+    for folder, numbers in parts.items():
+        (root / "RawImage" / folder).mkdir(parents=True)
+        for number in numbers:
+            image = np.random.default_rng(number).integers(0, 255, (241, 193), dtype=np.uint8)
+            cv2.imwrite(str(root / "RawImage" / folder / f"{number:03d}.bmp"), image)
+    for shift, reader in enumerate(("400_senior", "400_junior")):
+        (root / "AnnotationsByMD" / reader).mkdir(parents=True)
+        for number in (n for numbers in parts.values() for n in numbers):
+            lines = ["-1,-1", *(f"{k + 2 * shift},{2 * k}" for k in range(1, 19)), "1", "2"]
+            (root / "AnnotationsByMD" / reader / f"{number:03d}.txt").write_text("\n".join(lines))
+    return root
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import landmarks
 
-ORDER = {"schema": 0, "geometry": 0, "config": 0, "configfile": 0, "checkpointfile": 0, "distributed": 0, "images": 0,
-         "device": 0, "heatmap": 1, "losses": 1,
-         "metrics": 1, "measurements": 1, "statistics": 1, "models": 1, "data": 2, "inference": 2, "evaluation": 3, "draw": 3,
-         "engine": 4, "benchmark": 5}  # fmt: skip
+ORDER = {"schema": 0, "geometry": 0, "config": 0, "configfile": 0, "checkpointfile": 0, "distributed": 0, "filelock": 0,
+         "images": 0, "device": 0, "heatmap": 1, "losses": 1, "metrics": 1, "measurements": 1, "sella_nasion": 1,
+         "statistics": 1, "models": 1, "data": 2, "inference": 2, "evaluation": 3, "draw": 3, "engine": 4,
+         "benchmark": 5}  # fmt: skip
 PACKAGE = Path(landmarks.__file__).parent
 
 

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from landmarks.config import DATA_FORMATS, DataConfig
-from landmarks.data.check import check_dataset, check_report, write_check
-from landmarks.data.check_store import store_check
+from landmarks.data.check.run import check_dataset, check_report, write_check
+from landmarks.data.check.store import store_check
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from landmarks.config import DEVICES
 from landmarks.draw import overlay, write_picture
-from landmarks.images import IMAGE_SUFFIXES, ImageError, read_gray
+from landmarks.images import IMAGE_SUFFIXES, ImageError, image_files, read_gray
 from landmarks.inference.predictor import Predictor
 
 
@@ -24,7 +24,7 @@ def find_images(places: list[Path]) -> list[Path]:
     """Files as given, and the images right in each folder. Raises: ValueError where there is none, or two share a name."""
     images = []
     for place in places:
-        inside = sorted(p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if place.is_dir() else [place]
+        inside = image_files(place) if place.is_dir() else [place]
         if not inside:
             raise ValueError(f"{place}: no images ({', '.join(IMAGE_SUFFIXES)}) in this folder")
         images += inside

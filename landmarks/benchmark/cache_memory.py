@@ -18,7 +18,8 @@ _SECOND_RUN = """
 import json, sys, time
 start = time.perf_counter()
 from landmarks.configfile import config_from_dict
-from landmarks.data.loading import BatchPlan, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, open_dataset
+from landmarks.data.workers import make_loader
 config = config_from_dict(json.loads(sys.stdin.read()))
 imported = time.perf_counter()
 data = config.data
@@ -73,7 +74,8 @@ def cache_memory(config: Config) -> dict | None:
 
 
 def _rank(config: Config, end: Connection) -> None:
-    from landmarks.data.loading import BatchPlan, CephalogramDataset, make_loader, open_store, read_split
+    from landmarks.data.loading import BatchPlan, CephalogramDataset, open_store, read_split
+    from landmarks.data.workers import make_loader
 
     data = config.data
     records = read_split(data, data.train_split, seed=config.train.seed)

@@ -47,6 +47,22 @@ def split_folder(root: Path, split: str) -> Path:
 
 def read_machines(path: Path) -> dict[str, tuple[str, float, str]]:
     """The CSV: image id -> (device, pixel size in mm, split). Raises: DataError naming the row."""
+    machines = {}
+    for row in read_rows(path):
+        try:
+            size = float(row["pixel_size"])
+        except (TypeError, ValueError):
+            size = math.nan
+        if not 0 < size < math.inf:
+            raise DataError(
+                f"{path}: image {row['cephalogram_id']} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1"
+            )
+        machines[row["cephalogram_id"].strip()] = ((row["machine"] or "").strip(), size, (row.get("mode") or "").lower())
+    return machines
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The CSV as it stands in the file. Raises: DataError where a column is missing."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; the Aariz CSV gives each image's device and pixel size")
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -54,18 +70,7 @@ def read_machines(path: Path) -> dict[str, tuple[str, float, str]]:
         missing = [column for column in _CSV_COLUMNS if column not in (reader.fieldnames or ())]
         if missing:
             raise DataError(f"{path}: no column '{missing[0]}'; needed are {', '.join(_CSV_COLUMNS)}")
-        machines = {}
-        for row in reader:
-            try:
-                size = float(row["pixel_size"])
-            except (TypeError, ValueError):
-                size = math.nan
-            if not 0 < size < math.inf:
-                raise DataError(
-                    f"{path}: image {row['cephalogram_id']} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1"
-                )
-            machines[row["cephalogram_id"].strip()] = ((row["machine"] or "").strip(), size, (row.get("mode") or "").lower())
-    return machines
+        return list(reader)
 
 
 def reader_folders(folder: Path) -> dict[str, Path]:
@@ -115,6 +120,11 @@ def _truth(readers: dict[str, np.ndarray], truth: str, image_path: Path, manifes
 
 def read_points(path: Path) -> np.ndarray:
     """One reader's file -> float64 [29, 2] source px, joined by symbol; NaN where a landmark is missing or (-1, -1)."""
+    return read_annotation(path)[1]
+
+
+def read_annotation(path: Path) -> tuple[list[dict], np.ndarray]:
+    """One reader's file: its entries as they stand there, and the points that `read_points` makes of them."""
     points = np.full((len(AARIZ29), 2), np.nan)
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
@@ -129,7 +139,7 @@ def read_points(path: Path) -> np.ndarray:
         raise DataError(f"{path}: broken JSON (line {error.lineno}: {error.msg}); restore the file") from error
     except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: not an Aariz annotation ({type(error).__name__}: {error}); restore the file") from error
-    return points
+    return entries, points
 
 
 def _read_cvm(path: Path) -> int | None:

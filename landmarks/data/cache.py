@@ -16,10 +16,11 @@ from typing import Protocol
 import numpy as np
 
 from landmarks.config import DataConfig
-from landmarks.data.filelock import exclusive, is_held
 from landmarks.data.packfile import CACHE_VERSION, PackedStore, open_pack, write_pack
 from landmarks.data.records import DataError, Record
-from landmarks.data.resources import available_memory, ranks_of_this_machine
+from landmarks.data.resources import available_memory
+from landmarks.distributed import place
+from landmarks.filelock import exclusive, is_held
 from landmarks.images import read_gray, shrink
 
 SUFFIX, UNFINISHED = ".cache", ".unfinished"
@@ -92,7 +93,7 @@ def _choose(key: str, data: DataConfig, num: int, say: Callable[[str], None]) ->
     if (folder / (key + SUFFIX)).is_file():
         say(f"cache: disk (an earlier run left it in {folder})")
         return "disk"
-    if need < free / 2 or (ranks_of_this_machine() > 1 and _note(key).exists()):
+    if need < free / 2 or (place().local_size > 1 and _note(key).exists()):
         say(f"cache: ram ({sizes})")
         return "ram"
     if need < _free_disk(folder):
@@ -169,7 +170,7 @@ def _lock_of(final: Path) -> Path:
 def _ram_or_none(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore | None:
     """One copy for all workers and all training processes of a machine."""
     try:
-        if ranks_of_this_machine() > 1 and hasattr(os, "memfd_create"):
+        if place().local_size > 1 and hasattr(os, "memfd_create"):
             return _shared_by_ranks(key, paths, data, say)
         return _in_memory(key, paths, data, say)
     except OSError as error:

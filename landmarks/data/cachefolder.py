@@ -5,8 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from landmarks.data.cache import SUFFIX, UNFINISHED, lock_of_unfinished, remove_file
-from landmarks.data.filelock import is_held
 from landmarks.data.packfile import open_pack
+from landmarks.filelock import is_held
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

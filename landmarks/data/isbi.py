@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.data.manifest import Manifest
-from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, held_out, match_names
+from landmarks.data.records import DataError, Record, RecordSet, cut_validation, find_images, ground_truth, match_names
 from landmarks.schema import ISBI19
 
 PIXEL_SIZE_MM = 0.1
@@ -29,11 +29,8 @@ def read_isbi(root: Path, *, split: str, truth: str, val_fraction: float, seed: 
     if split not in (*FOLDERS, "valid"):
         raise DataError(f"{root}: ISBI 2015 has no split '{split}'; choose train, valid, test1, test2 or all")
     records = _read_folder(root, "train" if split == "valid" else split, truth)
-    if split == "valid" and not val_fraction:
-        raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0, or data.val_split=test1")
-    if split in ("train", "valid") and val_fraction:
-        chosen = held_out(len(records), val_fraction, seed)
-        records = [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
+    if split in ("train", "valid"):
+        records = cut_validation(records, split, val_fraction, seed)
     return RecordSet(landmarks=ISBI19, records=tuple(records))
 
 
@@ -58,15 +55,13 @@ def _read_folder(root: Path, split: str, truth: str) -> list[Record]:
         match_names(images, {name: path for name, path in found.items() if name in images}, f"{reader} reader's points")
     records, manifest = [], Manifest(root)
     for name, image_path in images.items():
-        resized = manifest.of(image_path)
-        factors = resized.pixel_factors if resized else (1.0, 1.0)
         readers = {reader: read_points(files[reader][name]) for reader in files}
         records.append(
             Record(
                 image_id=name,
                 image_path=image_path,
                 points_px=ground_truth(readers, truth, str(image_path)),
-                pixel_size=(PIXEL_SIZE_MM * factors[0], PIXEL_SIZE_MM * factors[1]),
+                pixel_size=manifest.scaled_pixel_size(image_path, PIXEL_SIZE_MM),
                 device=DEVICE,
                 split=split,
                 readers=readers,

@@ -1,27 +1,27 @@
-"""From settings to batches: read the records of a split, warp and augment in workers, hand over uint8 and points."""
+"""From settings to samples: the records of a split, each image warped and augmented to uint8 and points; their order."""
 
 import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
 from landmarks.data.resources import usable_cores
-from landmarks.data.synthetic import GENERATOR_VERSION, write_synthetic_dataset
+from landmarks.data.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
-from landmarks.data.workers import make_image_loader
+from landmarks.filelock import exclusive
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import ImageError, warp
 
@@ -54,12 +54,14 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
     elif data.format == "isbi2015":
         found = read_isbi(root, split=split, truth=data.ground_truth, val_fraction=data.val_fraction, seed=seed)
     else:
-        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed)
+        # whoever validates on another split needs no row of 'train' for it
+        cut = data.val_split == "valid"
+        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed, cut_train=cut)
     excluded = read_exclusions(Path(data.exclude)) if data.exclude else {}
     records = tuple(record for record in found.records if record.image_id not in excluded)
     if not records:
         raise DataError(f"{root}: no images in split '{split}'")
-    found = RecordSet(landmarks=found.landmarks, records=records)
+    found = replace(found, records=records)
     if not data.landmarks:
         return found
     try:
@@ -209,16 +211,13 @@ class BatchPlan:
             yield [(self.epoch, int(i)) for i in (share if len(share) else ~batch[:1])]
 
 
-def make_loader(dataset: CephalogramDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
-    """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
-    return make_image_loader(dataset, plan, data, batch_size=min(plan.share, plan.num), pin_memory=pin_memory)
-
-
 def open_dataset(
     data: DataConfig, split: str, *, augment: AugmentConfig | None, seed: int, say: Callable[[str], None]
 ) -> tuple[RecordSet, CephalogramDataset]:
     """Records and samples of one split, every file checked. Raises: DataError."""
     records = read_split(data, split, seed=seed)
+    if records.note:
+        say(records.note)
     store = open_store(records.records, data, say=say)
     if data.cache != "none":
         check_points_inside(records, store)

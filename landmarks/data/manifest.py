@@ -78,6 +78,12 @@ class Manifest:
         x, y = resized.stretch if resized else (1.0, 1.0)
         return size_mm * x, size_mm * y
 
+    def scaled_pixel_size(self, image_path: Path, source_mm: float) -> tuple[float, float]:
+        """(sx, sy) in mm out of the pixel size that the image had before it was (perhaps) made smaller."""
+        resized = self.of(image_path)
+        x, y = resized.pixel_factors if resized else (1.0, 1.0)
+        return source_mm * x, source_mm * y
+
 
 def image_name(root: Path, image_path: Path) -> str:
     """Path below the root without suffix: the copy's images may have another one."""

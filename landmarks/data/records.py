@@ -1,12 +1,12 @@
 """What one labelled cephalogram is, whatever format it came from."""
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from landmarks.images import IMAGE_SUFFIXES
+from landmarks.images import IMAGE_SUFFIXES, image_files
 from landmarks.schema import LandmarkSet
 
 
@@ -43,6 +43,8 @@ class RecordSet:
 
     landmarks: LandmarkSet
     records: tuple[Record, ...]
+    note: str = ""
+    """A line for the user on how the split was made, where the data set does not say it."""
 
     def select(self, symbols: tuple[str, ...]) -> "RecordSet":
         """The same images with these landmarks alone, in this order."""
@@ -55,20 +57,12 @@ class RecordSet:
             titles=tuple(self.landmarks.title(symbol) for symbol in symbols),
             groups=self.landmarks.groups,
         )
-        return RecordSet(landmarks=landmarks, records=tuple(_pick(record, order) for record in self.records))
+        return replace(self, landmarks=landmarks, records=tuple(_pick(record, order) for record in self.records))
 
 
 def _pick(record: Record, order: list[int]) -> Record:
-    return Record(
-        image_id=record.image_id,
-        image_path=record.image_path,
-        points_px=record.points_px[order],
-        pixel_size=record.pixel_size,
-        device=record.device,
-        split=record.split,
-        readers={name: points[order] for name, points in record.readers.items()},
-        cvm_stage=record.cvm_stage,
-    )
+    readers = {name: points[order] for name, points in record.readers.items()}
+    return replace(record, points_px=record.points_px[order], readers=readers)
 
 
 def ground_truth(readers: dict[str, np.ndarray], which: str, where: str) -> np.ndarray:
@@ -92,11 +86,10 @@ def find_images(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; see data/README.md for the layout")
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
-            found[path.stem] = path
+    for path in image_files(folder):
+        if path.stem in found:
+            raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
+        found[path.stem] = path
     if not found:
         raise DataError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)})")
     return found
@@ -123,12 +116,21 @@ def read_exclusions(path: Path) -> dict[str, str]:
         return {row["image"]: row.get("reason") or "" for row in reader}
 
 
-def held_out(num: int, fraction: float, seed: int) -> np.ndarray:
-    """bool [num]: which images a validation part of this fraction takes, drawn by seed; at least one."""
-    order = np.random.default_rng([seed, 0x5E1]).permutation(num)
-    chosen = np.zeros(num, dtype=bool)
-    chosen[order[: max(1, round(num * fraction))]] = True
-    return chosen
+def cut_validation(records: list[Record], split: str, fraction: float, seed: int) -> list[Record]:
+    """The part 'train' or 'valid' of training images: 'valid' takes this fraction, drawn by seed, at least one image.
+
+    Raises: DataError where there is no such part.
+    """
+    if not fraction:
+        if split == "valid":
+            raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0, or another data.val_split")
+        return records
+    if len(records) < 2:
+        raise DataError("data.val_fraction: a single training image leaves none to validate on; add images")
+    order = np.random.default_rng([seed, 0x5E1]).permutation(len(records))
+    chosen = np.zeros(len(records), dtype=bool)
+    chosen[order[: max(1, round(len(records) * fraction))]] = True
+    return [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
 
 
 def _and_more(count: int) -> str:

@@ -35,13 +35,6 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
     return max(1, cores)
 
 
-def ranks_of_this_machine() -> int:
-    """How many training processes share this machine (torchrun tells each of them)."""
-    with contextlib.suppress(ValueError):
-        return max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    return 1
-
-
 def keep_freed_memory() -> None:
     """glibc gives a large block that is freed back to the system and fetches it again, page by page, a moment later.
 

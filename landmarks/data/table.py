@@ -7,17 +7,18 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.data.manifest import Manifest
-from landmarks.data.records import DataError, Record, RecordSet, held_out
-from landmarks.images import IMAGE_SUFFIXES
+from landmarks.data.records import DataError, Record, RecordSet, cut_validation
+from landmarks.images import image_files
 from landmarks.schema import GROUPS, LandmarkSet
 
 _EXTRA = ("image", "pixel_size", "device", "split")
 
 
-def read_table(root: Path, *, split: str, val_fraction: float, seed: int) -> RecordSet:
+def read_table(root: Path, *, split: str, val_fraction: float, seed: int, cut_train: bool = False) -> RecordSet:
     """One split of the table's `split` column, or 'all'.
 
-    Without that column every row is in 'all'; train and valid are then cut from it by `val_fraction` and seed.
+    Without that column every row is in 'all'; train and valid are then cut from it by `val_fraction` and seed. With
+    `cut_train` a column that has no 'valid' gets it from its 'train' rows in the same way, and the set's note says so.
     Raises: DataError naming the row and column.
     """
     path = root / "landmarks.csv"
@@ -31,9 +32,18 @@ def read_table(root: Path, *, split: str, val_fraction: float, seed: int) -> Rec
     if not records:
         raise DataError(f"{path}: no rows")
     _same_images(root, path, records)
+    note = ""
     if split != "all":
-        records = _cut(path, records, split, val_fraction, seed)
-    return RecordSet(landmarks=landmarks, records=tuple(records))
+        splits = {record.split for record in records}
+        if splits == {"all"}:
+            records = _without_column(path, records, split, val_fraction, seed)
+        elif cut_train and split in ("train", "valid") and "train" in splits and "valid" not in splits:
+            records, note = _out_of_train(path, records, split, val_fraction, seed)
+        else:
+            records = [record for record in records if record.split == split]
+        if not records:
+            raise DataError(f"{path}: no rows of split '{split}'; there are {', '.join(sorted(splits))}")
+    return RecordSet(landmarks=landmarks, records=tuple(records), note=note)
 
 
 def _landmarks(path: Path, columns: list[str]) -> LandmarkSet:
@@ -85,18 +95,25 @@ def _same_images(root: Path, path: Path, records: list[Record]) -> None:
     for image_id in listed:
         if listed.count(image_id) > 1:
             raise DataError(f"{path}: image '{image_id}' stands in two rows; keep one")
-    for image in sorted((root / "images").iterdir()):
-        if image.suffix.lower() in IMAGE_SUFFIXES and image.stem not in listed:
+    paths = {record.image_path for record in records}
+    for image in image_files(root / "images", below=True):
+        if image not in paths:
             raise DataError(f"{image}: image without a row in landmarks.csv; add the row or remove the image")
 
 
-def _cut(path: Path, records: list[Record], split: str, val_fraction: float, seed: int) -> list[Record]:
-    splits = {record.split for record in records}
-    if split in splits:
-        return [record for record in records if record.split == split]
-    if splits == {"all"} and split in ("train", "valid"):
-        if split == "valid" and not val_fraction:
-            raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0")
-        chosen = held_out(len(records), val_fraction, seed) if val_fraction else np.zeros(len(records), dtype=bool)
-        return [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
-    raise DataError(f"{path}: no rows of split '{split}'; there are {', '.join(sorted(splits))}")
+def _without_column(path: Path, records: list[Record], split: str, val_fraction: float, seed: int) -> list[Record]:
+    if split not in ("train", "valid"):
+        raise DataError(
+            f"{path}: no column 'split', so there are only train and valid, cut by data.val_fraction; "
+            f"add the column with rows of '{split}', or use --split valid"
+        )
+    return cut_validation(records, split, val_fraction, seed)
+
+
+def _out_of_train(path: Path, records: list[Record], split: str, val_fraction: float, seed: int) -> tuple[list[Record], str]:
+    """The part and the line that tells of it."""
+    train = [record for record in records if record.split == "train"]
+    part = cut_validation(train, split, val_fraction, seed)
+    num = len(part) if split == "valid" else len(train) - len(part)
+    line = f"{path}: no rows of split 'valid'; {num} of {len(train)} rows of 'train' are held out for it (data.val_fraction)"
+    return part, line if num else ""

@@ -13,12 +13,14 @@ from typing import Protocol
 
 import cv2
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from landmarks.config import DataConfig
+from landmarks.data.loading import BatchPlan
 from landmarks.data.records import DataError
-from landmarks.data.resources import available_memory, keep_freed_memory, ranks_of_this_machine, usable_cores
+from landmarks.data.resources import available_memory, keep_freed_memory, usable_cores
 from landmarks.data.slots import ImageSlots, shared_bytes
+from landmarks.distributed import place
 
 _MOST_WORKERS = 8
 # What a worker takes for itself beside the shared cache: a fork of a process with torch, after its first batches.
@@ -100,15 +102,14 @@ class ImageLoader(DataLoader):
         return lines
 
 
-def make_image_loader(
-    dataset: ImageDataset, plan: Sampler, data: DataConfig, *, batch_size: int, pin_memory: bool
-) -> DataLoader:
-    """Batches of the data set's samples; workers stay alive between epochs."""
-    workers, prefetch = loader_settings(data, batch_size=batch_size, cuda=pin_memory)
+def make_loader(dataset: ImageDataset, plan: BatchPlan, data: DataConfig, *, pin_memory: bool) -> DataLoader:
+    """Batches of `Sample`; workers stay alive between epochs. Iterating it raises DataError where a worker dies."""
+    most = min(plan.share, plan.num)
+    workers, prefetch = loader_settings(data, batch_size=most, cuda=pin_memory)
     context = multiprocessing.get_context("fork") if workers and sys.platform == "linux" else None
     slots = None
     if workers:
-        slots = ImageSlots(workers=workers, prefetch=prefetch, batch_size=batch_size, image_size=data.image_size)
+        slots = ImageSlots(workers=workers, prefetch=prefetch, batch_size=most, image_size=data.image_size)
     loader = ImageLoader(
         NotedDataset(dataset, workers),
         batch_sampler=plan,
@@ -133,7 +134,7 @@ def loader_settings(data: DataConfig, *, batch_size: int, cuda: bool) -> tuple[i
     """
     if data.workers >= 0:
         return data.workers, data.prefetch
-    ranks = ranks_of_this_machine()
+    ranks = place().local_size
     cores, memory = usable_cores() // ranks, available_memory() // ranks // 4
     workers = min(_MOST_WORKERS, cores if cuda else 1)
     prefetch = max(data.prefetch, -(-_IMAGES_AHEAD // batch_size))

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from landmarks.config import Config
-from landmarks.data.resources import keep_freed_memory, ranks_of_this_machine, usable_cores
-from landmarks.distributed import say
+from landmarks.data.resources import keep_freed_memory, usable_cores
+from landmarks.distributed import place, say
 from landmarks.engine.memory import cap_memory
 from landmarks.models.hrnet import HRNet
 
@@ -18,7 +18,7 @@ def set_up_torch(config: Config, device: torch.device) -> None:
     if device.type == "cpu":
         keep_freed_memory()
         # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // ranks_of_this_machine())))
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // place().local_size)))
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from landmarks.config import RECOMPUTE_LEVELS, Config
-from landmarks.data.resources import available_memory, ranks_of_this_machine
-from landmarks.distributed import least_of_ranks
+from landmarks.data.resources import available_memory
+from landmarks.distributed import least_of_ranks, place
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
 from landmarks.metrics import format_table
@@ -124,7 +124,7 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
         kept["recompute"] = higher_level(before["recompute"], config.train.recompute)
         line = f"train.batch_size: auto keeps {kept['batch_size']} x {kept['accumulate']} images a step of the resumed run"
         return replace(config, train=replace(config.train, **kept)), line
-    here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // ranks_of_this_machine()
+    here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // place().local_size
     memory = least_of_ranks(here)  # or ranks on unlike cards would choose unlike batches
     choice = fastest(plan(config, memory, cuda=device.type == "cuda", ranks=ranks), memory)
     size = choice.micro_batch * ranks

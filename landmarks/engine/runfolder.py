@@ -4,34 +4,25 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import torch
 
 import landmarks
 from landmarks.config import Config
 from landmarks.configfile import save_config
+from landmarks.filelock import hold_for_life
 
 
-def lock_folder(output: Path):
+def lock_folder(output: Path) -> TextIO:
     """Held as long as the process lives, so that no second run writes into the folder; a crash leaves no lock behind."""
     try:
         output.mkdir(parents=True, exist_ok=True)
-        file = (output / ".lock").open("w")
+        file = hold_for_life(output / ".lock")
     except OSError as error:
         raise ValueError(f"{output}: cannot be written ({error.strerror}); choose another --output") from error
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            # lockf, not flock: the loader's forked workers must not inherit the lock and outlive the run with it
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise ValueError(f"{output}: another run is writing here; wait for it or choose another --output") from error
+    if file is None:
+        raise ValueError(f"{output}: another run is writing here; wait for it or choose another --output")
     return file
 
 

@@ -12,9 +12,10 @@ from torch.utils.data import DataLoader
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.check_store import tell_stored_findings
-from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, make_loader, open_dataset
+from landmarks.data.check.store import stored_findings
+from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_dataset
 from landmarks.data.records import RecordSet
+from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
 from landmarks.distributed import Place, from_rank_0, join, place, say
 from landmarks.engine.checkpoint import (
@@ -95,8 +96,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     Args:
         resume: None, a checkpoint, or the run's own folder (its newest sound checkpoint).
         force: resume although settings or data differ from the checkpoint's.
-    Raises: ValueError (with its subclasses SettingError, DataError, CheckpointError, ImageError) before anything is
-        written.
+    Raises: ValueError (SettingError, DataError, CheckpointError and ImageError are such) before anything is written.
     """
     device = choose_device(config.train.device, place().local_rank)
     here = join(device.type)
@@ -108,7 +108,8 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     data, seed = config.data, config.train.seed
     train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
     valid_set = open_dataset(data, data.val_split, augment=None, seed=seed, say=lambda line: None)
-    tell_stored_findings(data, say=say)
+    for line in stored_findings(data):
+        say(line)
     opening = _check_same_run(config, saved, train_set[0], valid_set[0], source, force) if saved else []
     model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
     run = _assemble(config, output, here, device, model, train_set, valid_set)

@@ -24,8 +24,8 @@ p { margin: .4rem 0 .8rem; max-width: 46rem; }
 .card span { color: var(--muted); font-size: .82rem; display: block; }
 .banner { border-left: 5px solid var(--good); background: #f0f7f2; padding: .65rem 1rem;
   margin: .7rem 0; border-radius: 0 6px 6px 0; }
-.banner.check { border-color: var(--warn); background: #fdf5ea; }
-.banner.implausible { border-color: var(--bad); background: #fcefed; }
+.banner.doubtful, .banner.notice { border-color: var(--warn); background: #fdf5ea; }
+.banner.impossible { border-color: var(--bad); background: #fcefed; }
 .banner b { display: block; }
 .wide { overflow-x: auto; margin: .6rem 0 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .86rem; min-width: 60%; }

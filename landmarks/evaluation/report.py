@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from landmarks import draw
 from landmarks.config import Config
-from landmarks.data.loading import BatchPlan, fingerprint, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, fingerprint, open_dataset
 from landmarks.data.records import DataError, RecordSet
+from landmarks.data.workers import make_loader
 from landmarks.distributed import place
 from landmarks.evaluation import sections, sections_clinical
 from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px

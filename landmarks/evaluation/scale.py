@@ -3,11 +3,8 @@
 import numpy as np
 
 from landmarks.evaluation.evaluate import Evaluation
-from landmarks.measurements import SN_NORM_MM, SN_NORM_RANGE_MM
+from landmarks.sella_nasion import SN_NORM_MM, SN_NORM_RANGE_MM, judge_sn
 
-# Medians of groups of people differ by a few percent and radiographs magnify by up to 10, so that is no alarm; a
-# quarter off is beyond any anatomy (persons' own S-N lengths have a standard deviation of 5 %).
-_PLAUSIBLE, _IMPLAUSIBLE = 0.10, 0.25
 # Half of one device's S-N lengths lie within 7 % of each other; four times that means mixed pixel sizes.
 _MIXED = 0.28
 
@@ -41,33 +38,26 @@ def judge_scale(evaluation: Evaluation) -> dict:
             "sn_mm_median": median,
             "sn_mm_quartiles": [low, high],
             "factor_to_norm": SN_NORM_MM / median if median else None,
-            "verdict": _verdict(median),
+            "verdict": judge_sn(median, known.size),
             "mixed": bool(known.size >= 4 and (high - low) / median > _MIXED),
         }
-    counted = {v: sum(d["num_images"] for d in devices.values() if d["verdict"] == v) for v in ("implausible", "check")}
+    counted = {v: sum(d["num_images"] for d in devices.values() if d["verdict"] == v) for v in ("impossible", "doubtful")}
     return {
         "norm_mm": SN_NORM_MM,
         "norm_range_mm": list(SN_NORM_RANGE_MM),
         "devices": devices,
-        "num_implausible": counted["implausible"],
-        "num_check": counted["check"],
+        "num_impossible": counted["impossible"],
+        "num_doubtful": counted["doubtful"],
         "line": _line(devices, len(names)),
     }
-
-
-def _verdict(median: float | None) -> str:
-    if median is None:
-        return "unknown"
-    off = abs(median / SN_NORM_MM - 1)
-    return "plausible" if off <= _PLAUSIBLE else "implausible" if off > _IMPLAUSIBLE else "check"
 
 
 def _line(devices: dict, total: int) -> str:
     norm = f"norm {SN_NORM_RANGE_MM[0]:g} to {SN_NORM_RANGE_MM[1]:g} mm"
     parts = []
     for verdict, words in (
-        ("implausible", "impossible millimetres"),
-        ("check", "doubtful millimetres"),
+        ("impossible", "impossible millimetres"),
+        ("doubtful", "doubtful millimetres"),
         ("unknown", "no pixel size or no Sella-Nasion to check it with"),
     ):
         found = {name: d for name, d in devices.items() if d["verdict"] == verdict}
@@ -86,6 +76,6 @@ def _found(device: dict, norm: str) -> str:
     if not median:
         return ""
     off = f"pixel size wrong by a factor of about {median / SN_NORM_MM:.2f}"
-    if device["verdict"] == "check":
+    if device["verdict"] == "doubtful":
         off = f"{abs(100 * (median / SN_NORM_MM - 1)):.0f} % {'short' if median < SN_NORM_MM else 'long'}"
     return f" (median S-N {median:.1f} mm, {norm}; {off})"

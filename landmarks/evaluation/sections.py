@@ -15,7 +15,7 @@ from landmarks.images import read_gray
 from landmarks.metrics import radial_errors
 from landmarks.schema import HARD12_WEIGHTS
 
-_TITLES = {"implausible": "These millimetres cannot be right", "check": "Check the scale before quoting millimetres"}
+_TITLES = {"impossible": "These millimetres cannot be right", "doubtful": "Check the scale before quoting millimetres"}
 _CROPS = 3
 _CROP_REACH = 0.045  # of the image's long side: about 11 mm
 
@@ -53,9 +53,9 @@ def first_page(figures: dict) -> str:
 
 def _verdicts(figures: dict) -> list[str]:
     scale, found = figures["scale"], []
-    kind = "implausible" if scale["num_implausible"] else "check" if scale["num_check"] else "plausible"
+    kind = "impossible" if scale["num_impossible"] else "doubtful" if scale["num_doubtful"] else "plausible"
     if kind == "plausible" and any(d["verdict"] == "unknown" for d in scale["devices"].values()):
-        kind = "check"
+        kind = "doubtful"
     words = scale["line"] + "."
     if "plausible_scale" in figures:
         part = figures["plausible_scale"]
@@ -66,14 +66,14 @@ def _verdicts(figures: dict) -> list[str]:
         words = f"{len(facing['left'])} faces look left and were mirrored for the measurements: {_some(facing['left'])}. "
         if facing["disagree"]:
             words += f"Prediction and truth disagree about the side in {_some(facing['disagree'])}."
-        found.append(banner("check", "Faces that look left", words))
+        found.append(banner("notice", "Faces that look left", words))
     calibrated = (figures["confidence"] or {}).get("calibrated")
     if calibrated and calibrated["infinite"]:
         words = f"Too few calibration images for any finite radius at {calibrated['coverage_wanted']:g} %: "
-        found.append(banner("check", "Infinite error radii", words + ", ".join(calibrated["infinite"]) + "."))
+        found.append(banner("notice", "Infinite error radii", words + ", ".join(calibrated["infinite"]) + "."))
     missing = figures["protocol"].get("num_unread", 0)
     if missing:
-        found.append(banner("check", "Images left out", f"{missing} images could not be read and count nowhere."))
+        found.append(banner("notice", "Images left out", f"{missing} images could not be read and count nowhere."))
     return found
 
 
@@ -136,7 +136,7 @@ def landmarks_section(evaluation: Evaluation, figures: dict) -> str:
     caption = "Box: half of the errors; line: median; dot: mean; whiskers: 5 to 95 %. Red: the twelve hard landmarks. "
     caption += "Open diamond: mean distance between the two readers." if readers else ""
     boxes = figure(plots.landmark_boxes(errors, symbols, floor, unit), caption)
-    normalised = bool(figures["scale"]["num_implausible"])  # a face of twice the size has no place in a mean
+    normalised = bool(figures["scale"]["num_impossible"])  # a face of twice the size has no place in a mean
     words = ", each face scaled to the same Sella-Nasion" if normalised else ""
     words = (
         f"Mean tracing of the truth{words}. Ellipse: 95 % of a Gaussian fitted to the errors; red line: the mean error (bias)."
@@ -193,7 +193,7 @@ def devices_section(evaluation: Evaluation, figures: dict) -> str:
     rows = []
     for name, device in scale["devices"].items():
         part = figures["devices"][name]
-        kind = {"plausible": "good", "check": "warn", "implausible": "bad"}.get(device["verdict"], "")
+        kind = {"plausible": "good", "doubtful": "warn", "impossible": "bad"}.get(device["verdict"], "")
         verdict = f'<span class="{kind}">{device["verdict"]}{", mixed sizes" if device["mixed"] else ""}</span>'
         low, high = device["sn_mm_quartiles"]
         row = [
@@ -206,8 +206,9 @@ def devices_section(evaluation: Evaluation, figures: dict) -> str:
         rows.append(
             [*row, f"{number(part['mre_px'], 1)} {interval(part['intervals']['mre_px'], 1)}", number(part["mre_sn_mm"])]
         )
-    words = "Plausible: median within 10 % of 72 mm. Check: within 25 %. Implausible: beyond. Pixel sizes are never changed "
-    words += "silently: mm are those of the data set."
+    words = "Plausible: median within 10 % of 72 mm, or further off by no more than so few images leave uncertain (9 mm over "
+    words += "the root of their number). Doubtful: within 25 %. Impossible: beyond. Pixel sizes are never changed silently: "
+    words += "mm are those of the data set."
     return section("devices", "Devices and scale", drawn, table(header, rows), paragraph(words, "note"))
 
 

@@ -104,7 +104,7 @@ def caption(figures: dict) -> str:
     words = f"{protocol.get('format', 'data')}, split {protocol.get('split', '?')}, {figures['num_images']} images, "
     words += f"{figures['num_points']} points of {len(figures['landmarks'])} landmarks; ground truth: "
     words += f"{protocol.get('ground_truth', '?')}; errors in mm (source px times each image's pixel size), SDR in %"
-    if figures["scale"]["num_implausible"] + figures["scale"]["num_check"]:
+    if figures["scale"]["num_impossible"] + figures["scale"]["num_doubtful"]:
         words += f". {figures['scale']['line']}"
     return words
 

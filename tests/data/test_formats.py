@@ -1,6 +1,7 @@
 """Reading the formats: what is read is what was written, and each defect gets one clear line."""
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -154,8 +155,29 @@ def test_table_of_a_users_own_data(tmp_path):
     parts = [{r.image_id for r in read_split(data, split, seed=0).records} for split in ("train", "valid")]
     assert parts[0] | parts[1] == {"a", "b", "c", "d"}
     assert len(parts[1]) == 1
-    with pytest.raises(DataError, match="no rows of split 'test'"):
+    with pytest.raises(DataError, match=r"no column 'split'.*or use --split valid"):
         read_split(data, "test", seed=0)
+
+
+def test_a_split_column_without_valid(tmp_path):
+    """Its validation part comes out of 'train', and a line says so; not where another split is validated on."""
+    rows = ["image,P_x,P_y,split", "a.png,1,2,train", "b.png,1,2,train", "c.png,1,2,train", "d.png,1,2,test"]
+    data = write_table(tmp_path / "t", rows)
+    lines = []
+    parts = {
+        split: open_dataset(data, split, augment=None, seed=0, say=lines.append)[0] for split in ("train", "valid", "test")
+    }
+    ids = {split: {record.image_id for record in part.records} for split, part in parts.items()}
+    assert ids["train"] | ids["valid"] == {"a", "b", "c"}
+    assert (len(ids["train"]), len(ids["valid"]), ids["test"]) == (2, 1, {"d"})
+    told = [line for line in lines if "no rows of split 'valid'; 1 of 3 rows of 'train' are held out" in line]
+    assert len(told) == 2, "once by each part"
+    by_test = dataclasses.replace(data, val_split="test")
+    assert len(read_split(by_test, "train", seed=0).records) == 3
+    with pytest.raises(DataError, match="no rows of split 'valid'; there are test, train"):
+        read_split(by_test, "valid", seed=0)
+    with pytest.raises(DataError, match="0 leaves no split 'valid'"):
+        read_split(dataclasses.replace(data, val_fraction=0), "valid", seed=0)
 
 
 @pytest.mark.parametrize(
@@ -176,18 +198,20 @@ def test_defects_of_a_table(tmp_path, rows, line):
         read_split(write_table(tmp_path / "t", rows), "all", seed=0)
 
 
-def test_isbi_layout(tmp_path):
-    root = tmp_path / "isbi"
-    for folder, names in (("TrainingData", range(1, 11)), ("Test1Data", range(151, 153))):
-        (root / "RawImage" / folder).mkdir(parents=True)
-        for number in names:
-            cv2.imwrite(str(root / "RawImage" / folder / f"{number:03d}.bmp"), np.zeros((240, 193), np.uint8))
-    for shift, reader in enumerate(("400_senior", "400_junior")):
-        (root / "AnnotationsByMD" / reader).mkdir(parents=True)
-        for number in (*range(1, 11), *range(151, 153)):
-            lines = [f"{k + 2 * shift},{2 * k}" for k in range(19)] + ["1", "2", "3"]
-            (root / "AnnotationsByMD" / reader / f"{number:03d}.txt").write_text("\n".join(lines))
-    data = DataConfig(format="isbi2015", root=str(root), image_size=(32, 32), val_fraction=0.2)
+def test_which_files_of_a_table_are_images(tmp_path):
+    data = write_table(tmp_path / "t", ["image,P_x,P_y", "a.png,1,2", "more/b.png,1,2"], images=("a",))
+    (tmp_path / "t" / "images" / "._a.png").write_bytes(b"what macOS leaves beside a copied file")
+    (tmp_path / "t" / "images" / "more").mkdir()
+    for name in "ba":
+        shutil.copy(tmp_path / "t" / "images" / "a.png", tmp_path / "t" / "images" / "more" / f"{name}.png")
+    with pytest.raises(DataError, match=r"more/a.png: image without a row"):
+        read_split(data, "all", seed=0)
+    (tmp_path / "t" / "images" / "more" / "a.png").unlink()
+    assert [record.image_id for record in read_split(data, "all", seed=0).records] == ["a", "b"]
+
+
+def test_isbi_layout(isbi_root):
+    data = DataConfig(format="isbi2015", root=str(isbi_root), image_size=(32, 32), val_fraction=0.2)
     train, valid, test = (read_split(data, split, seed=1) for split in ("train", "valid", "test1"))
     assert [len(part.records) for part in (train, valid, test)] == [8, 2, 2]
     assert train.landmarks == ISBI19
@@ -195,6 +219,6 @@ def test_isbi_layout(tmp_path):
     assert not {r.image_id for r in train.records} & {r.image_id for r in valid.records}
     with pytest.raises(DataError, match="no such folder"):
         read_split(data, "test2", seed=1)
-    (root / "AnnotationsByMD/400_senior/152.txt").write_text("1,2\n3\n")
+    (isbi_root / "AnnotationsByMD/400_senior/152.txt").write_text("1,2\n3\n")
     with pytest.raises(DataError, match="not 19 lines"):
         read_split(data, "test1", seed=1)

@@ -8,7 +8,7 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data.loading import read_split
-from landmarks.data.prepare import prepare
+from landmarks.data.prepare.run import prepare
 from landmarks.data.records import DataError
 from landmarks.geometry import apply_map
 from landmarks.images import read_gray
@@ -51,21 +51,10 @@ def test_aariz(synthetic_root, tmp_path, jpeg):
         assert before.cvm_stage == after.cvm_stage
 
 
-def test_isbi_keeps_classification_and_missing_points(tmp_path):
-    root = tmp_path / "isbi"
-    for folder, names in (("TrainingData", range(1, 4)), ("Test1Data", range(151, 153))):
-        (root / "RawImage" / folder).mkdir(parents=True)
-        for number in names:
-            image = np.random.default_rng(number).integers(0, 255, (241, 193), dtype=np.uint8)
-            cv2.imwrite(str(root / "RawImage" / folder / f"{number:03d}.bmp"), image)
-    for reader in ("400_senior", "400_junior"):
-        (root / "AnnotationsByMD" / reader).mkdir(parents=True)
-        for number in (*range(1, 4), *range(151, 153)):
-            lines = ["-1,-1", *(f"{3 * k},{5 * k}" for k in range(18)), "1", "2"]
-            (root / "AnnotationsByMD" / reader / f"{number:03d}.txt").write_text("\n".join(lines))
-    prepare(root, "isbi2015", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+def test_isbi_keeps_classification_and_missing_points(isbi_root, tmp_path):
+    prepare(isbi_root, "isbi2015", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
     for split in ("train", "test1"):
-        old, new = (read(place, "isbi2015", split, val_fraction=0.0) for place in (root, tmp_path / "small"))
+        old, new = (read(place, "isbi2015", split, val_fraction=0.0) for place in (isbi_root, tmp_path / "small"))
         assert_same(old, new, 100)
         assert not new[0].visible[0]
         assert new[0].visible[1:].all()

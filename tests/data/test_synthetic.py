@@ -9,18 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from landmarks.data.synthetic import write_synthetic_dataset
-from landmarks.data.synthetic_anatomy import sample_head, shape_statistics
-from landmarks.data.synthetic_device import DEVICES, radiograph
+from landmarks.data.synthetic.anatomy import sample_head, shape_statistics
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
+from landmarks.data.synthetic.device import DEVICES, radiograph
 from landmarks.schema import AARIZ29
 
-NUM = 21
 READERS = ("Junior Orthodontists", "Senior Orthodontists")
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory) -> Path:
-    return write_synthetic_dataset(tmp_path_factory.mktemp("synthetic") / "set", num=NUM, seed=3, height=256)
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -57,47 +51,47 @@ def test_same_seed_gives_same_bytes_with_any_number_of_workers(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["one", "other", "two"]
 
 
-def test_layout_is_complete(dataset):
-    rows = csv_rows(dataset)
+def test_layout_is_complete(synthetic_root):
+    rows = csv_rows(synthetic_root)
     assert list(rows[0]) == ["cephalogram_id", "machine", "pixel_size", "image_format", "mode"]
     assert [r["mode"] for r in rows] == ["Train"] * 15 + ["Valid"] * 3 + ["Test"] * 3
     assert {r["machine"] for r in rows} == {device.name for device in DEVICES}
-    assert len({r["cephalogram_id"] for r in rows}) == NUM
+    assert len({r["cephalogram_id"] for r in rows}) == 21
     assert {len(r["cephalogram_id"]) for r in rows} == {25}
     for row in rows:
         for reader in READERS:
-            assert tuple(read_points(dataset, row, reader)) == AARIZ29.symbols
-        stages = dataset / row["mode"].lower() / "Annotations" / "CVM Stages"
+            assert tuple(read_points(synthetic_root, row, reader)) == AARIZ29.symbols
+        stages = synthetic_root / row["mode"].lower() / "Annotations" / "CVM Stages"
         cvm = json.loads((stages / f"{row['cephalogram_id']}.json").read_text(encoding="utf-8"))
         assert cvm["ceph_id"] == row["cephalogram_id"]
         assert cvm["cvm_stage"]["title"] == f"CVM-S{cvm['cvm_stage']['value']}"
         assert cvm["cvm_stage"]["value"] in range(1, 7)
-    assert "SYNTHETIC" in (dataset / "Readme.txt").read_text(encoding="utf-8")
+    assert "SYNTHETIC" in (synthetic_root / "Readme.txt").read_text(encoding="utf-8")
 
 
-def test_files_have_the_variants_of_the_real_set(dataset):
-    images = list(dataset.glob("*/Cephalograms/*"))
+def test_files_have_the_variants_of_the_real_set(synthetic_root):
+    images = list(synthetic_root.glob("*/Cephalograms/*"))
     assert {p.suffix.lower() for p in images} >= {".png", ".jpeg", ".jpg"}
     # Byte 25 of a PNG is its color type: 0 gray, 3 palette.
     assert {p.read_bytes()[25] for p in images if p.suffix == ".png"} == {0, 3}
     assert {cv2.imread(str(p), cv2.IMREAD_UNCHANGED).ndim for p in images} == {2, 3}
-    assert len({image_of(dataset, row).shape for row in csv_rows(dataset)}) >= 5
+    assert len({image_of(synthetic_root, row).shape for row in csv_rows(synthetic_root)}) >= 5
 
 
-def test_every_landmark_is_inside_its_image(dataset):
-    for row in csv_rows(dataset):
-        height, width = image_of(dataset, row).shape
+def test_every_landmark_is_inside_its_image(synthetic_root):
+    for row in csv_rows(synthetic_root):
+        height, width = image_of(synthetic_root, row).shape
         assert height == 256
         for reader in READERS:
-            points_px = np.array(list(read_points(dataset, row, reader).values()))
+            points_px = np.array(list(read_points(synthetic_root, row, reader).values()))
             assert (points_px > 0).all()
             assert (points_px < (width - 1, height - 1)).all()
 
 
-def test_pixel_size_makes_true_millimetres(dataset):
+def test_pixel_size_makes_true_millimetres(synthetic_root):
     lengths: dict[str, list[float]] = {}
-    for row in csv_rows(dataset):
-        points = read_points(dataset, row, "Senior Orthodontists")
+    for row in csv_rows(synthetic_root):
+        points = read_points(synthetic_root, row, "Senior Orthodontists")
         length_mm = np.linalg.norm(points["S"] - points["N"]) * float(row["pixel_size"])
         lengths.setdefault(row["machine"], []).append(length_mm)
     assert np.median(np.concatenate(list(lengths.values()))) == pytest.approx(72, abs=2)
@@ -105,10 +99,10 @@ def test_pixel_size_makes_true_millimetres(dataset):
     assert all(60 < np.median(lengths_mm) < 84 for lengths_mm in lengths.values())
 
 
-def test_readers_disagree_as_readers_do(dataset):
+def test_readers_disagree_as_readers_do(synthetic_root):
     distances_mm = []
-    for row in csv_rows(dataset):
-        first, second = (read_points(dataset, row, reader) for reader in READERS)
+    for row in csv_rows(synthetic_root):
+        first, second = (read_points(synthetic_root, row, reader) for reader in READERS)
         distances_mm.append([np.linalg.norm(first[s] - second[s]) * float(row["pixel_size"]) for s in AARIZ29.symbols])
     mean_mm = dict(zip(AARIZ29.symbols, np.mean(distances_mm, axis=0), strict=True))
     assert 0.7 < np.mean(list(mean_mm.values())) < 1.6
@@ -196,7 +190,7 @@ def test_a_filled_folder_is_refused_and_a_failure_leaves_nothing(tmp_path, monke
     def broken(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("landmarks.data.synthetic.radiograph", broken)
+    monkeypatch.setattr("landmarks.data.synthetic.dataset.radiograph", broken)
     with pytest.raises(OSError, match="disk full"):
         write_synthetic_dataset(tmp_path / "set", num=3, seed=0)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]

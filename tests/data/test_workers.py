@@ -8,8 +8,9 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data import workers
-from landmarks.data.loading import BatchPlan, CephalogramDataset, make_loader, open_dataset
+from landmarks.data.loading import BatchPlan, CephalogramDataset, open_dataset
 from landmarks.data.records import DataError
+from landmarks.data.workers import make_loader
 
 
 class Deadly(CephalogramDataset):

@@ -16,7 +16,7 @@ from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
 from landmarks.data.aariz import read_aariz
 from landmarks.data.records import RecordSet
-from landmarks.data.synthetic import write_synthetic_dataset
+from landmarks.data.synthetic.dataset import write_synthetic_dataset
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
 from landmarks.evaluation.evaluate import MapShapes, evaluate_points
 from landmarks.evaluation.report import headline, judge, write_report
@@ -102,7 +102,7 @@ def test_one_wrong_pixel_size_is_on_the_first_page(wrong_records, tmp_path):
     calibration = replace(calibration, images=("another",))
     figures = judge(evaluation, PROTOCOL, calibration)
     devices = figures["scale"]["devices"]
-    assert {name for name, device in devices.items() if device["verdict"] == "implausible"} == {WRONG}
+    assert {name for name, device in devices.items() if device["verdict"] == "impossible"} == {WRONG}
     assert devices[WRONG]["sn_mm_median"] / 72 == pytest.approx(2.5, rel=0.12)
     assert figures["plausible_scale"]["num_images"] == 40 - devices[WRONG]["num_images"]
     write_report(tmp_path, evaluation, figures, calibration)

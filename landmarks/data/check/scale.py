@@ -4,17 +4,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from landmarks.data.check_align import Shapes
-from landmarks.data.check_inventory import Entry, Inventory
-from landmarks.measurements import SN_NORM_MM
+from landmarks.data.check.align import Shapes
+from landmarks.data.check.inventory import Entry, Inventory
+from landmarks.sella_nasion import SN_NORM_MM, judge_sn
 
-# The yardstick agrees with Aariz: the median over 255 annotations of its one device whose pixel size is beyond doubt (ART
-# Plus, Khalid et al., Sci Data 12, 1336, 2025) is 72.0 mm. Cephalometric norms of adults lie at 71 to 73 mm, films enlarge
-# by up to a tenth, children are smaller: a device's median more than a tenth away is no matter of anatomy.
 _NORM_SOURCE = "72.0 mm, median of 255 Aariz annotations (ART Plus)"
-_TOLERANCE = 0.10
-# spread of single heads, mm: with few images the median itself is that uncertain
-_HEADS_SD_MM = 4.5
+# a head this much larger or smaller than its device's others, as a share
 _OUTLIER = 0.3
 
 
@@ -32,14 +27,14 @@ class DeviceScale:
     """Median length Sella to Nasion."""
     sn_mm: float | None
     verdict: str
+    """plausible, doubtful, impossible or unknown, as `judge_sn` has it."""
 
 
 def check_scale(inventory: Inventory, shapes: list[Shapes]) -> list[DeviceScale]:
     """One row a device; reports devices and single images whose pixel size contradicts anatomy."""
     devices = sorted({entry.device for entry in inventory.entries})
     rows = [_device(inventory, device, [e for e in inventory.entries if e.device == device]) for device in devices]
-    accused = {row.device for row in rows if row.verdict.startswith("doubtful")}
-    _single_images(inventory, shapes, accused)
+    _single_images(inventory, shapes)
     return rows
 
 
@@ -49,7 +44,7 @@ def scale_table(rows: list[DeviceScale]) -> list[list[str]]:
     table = [header]
     for row in rows:
         lengths = ["-" if value is None else f"{value:.1f}" for value in (row.sn_px, row.sn_mm)]
-        table.append([row.device, str(row.num_images), row.sizes, row.pixel_sizes, *lengths, row.verdict])
+        table.append([row.device, str(row.num_images), row.sizes, row.pixel_sizes, *lengths, _words(row)])
     return table
 
 
@@ -57,10 +52,11 @@ def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceSc
     lengths = np.array([_sn(inventory, entry) for entry in entries]).reshape(-1, 2)
     px, mm = (float(np.nanmedian(c)) if np.isfinite(c).any() else None for c in lengths.T)
     num = int(np.isfinite(lengths[:, 1]).sum())
-    verdict = _verdict(mm, num)
-    if verdict.startswith("doubtful"):
+    verdict = judge_sn(mm, num)
+    if verdict in ("doubtful", "impossible"):
         line = f"{device}: median S-N {mm:.1f} mm over {num} images at the given pixel size; norm {_NORM_SOURCE}"
-        inventory.find("scale doubtful", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: unusual heads, or a wrong pixel size")
+        why = "unusual heads, or a wrong pixel size" if verdict == "doubtful" else "a wrong pixel size"
+        inventory.add(f"scale {verdict}", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: {why}")
     return DeviceScale(
         device=device,
         num_images=len(entries),
@@ -72,13 +68,10 @@ def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceSc
     )
 
 
-def _verdict(mm: float | None, num: int) -> str:
-    if mm is None:
-        return "not known (no S, N or pixel size)"
-    slack = _TOLERANCE * SN_NORM_MM + 2 * _HEADS_SD_MM / num**0.5
-    if abs(mm - SN_NORM_MM) > slack:
-        return f"doubtful: {mm / SN_NORM_MM:.2f} times the norm"
-    return "plausible"
+def _words(row: DeviceScale) -> str:
+    if row.sn_mm is None:
+        return f"{row.verdict} (no S, N or pixel size)"
+    return row.verdict if row.verdict == "plausible" else f"{row.verdict}: {row.sn_mm / SN_NORM_MM:.2f} times the norm"
 
 
 def _sn(inventory: Inventory, entry: Entry) -> tuple[float, float]:
@@ -95,7 +88,7 @@ def _sn(inventory: Inventory, entry: Entry) -> tuple[float, float]:
     return float(np.hypot(*mean)), float(mm)
 
 
-def _single_images(inventory: Inventory, shapes: list[Shapes], accused: set[str]) -> None:
+def _single_images(inventory: Inventory, shapes: list[Shapes]) -> None:
     """Images whose head is another size than their device's other heads, by all landmarks: mixed pixel sizes."""
     sizes: dict[str, list[float]] = {}
     by_id = {entry.image_id: entry for entry in inventory.entries}
@@ -111,7 +104,7 @@ def _single_images(inventory: Inventory, shapes: list[Shapes], accused: set[str]
         for image_id, head in heads.items():
             if abs(head / usual - 1) > _OUTLIER:
                 line = f"{image_id}: its head is {head / usual:.2f} times as large as {device}'s others"
-                inventory.find("pixel size differs", f"{line}; is its pixel size right?", image_id)
+                inventory.add("pixel size differs", f"{line}; is its pixel size right?", image_id)
 
 
 def _some(words: list[str], most: int = 3) -> str:

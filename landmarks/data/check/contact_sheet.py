@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from landmarks.data.check_inventory import Entry, Finding, Inventory
+from landmarks.data.check.inventory import Entry, Finding, Inventory
 from landmarks.images import ImageError, read_gray
 
 _TILE, _TEXT, _COLUMNS, _MOST = 360, 54, 6, 72
@@ -13,19 +13,18 @@ _READER_COLOURS = ((80, 220, 80), (0, 190, 255), (255, 120, 220))  # BGR
 _RING = (60, 60, 255)
 
 
-def write_contact_sheet(inventory: Inventory, path: Path) -> int:
-    """One tile for each accused image of a finding, pairs side by side; PNG. Returns the number of tiles, 0: no file."""
+def write_contact_sheet(inventory: Inventory, path: Path) -> None:
+    """One tile for each accused image of a finding, pairs side by side, as a PNG; no file where none is accused."""
     by_id = {entry.image_id: entry for entry in inventory.entries}
     tiles = []
     for finding in _chosen(inventory.findings):
         shown = [by_id[name] for name in dict.fromkeys(finding.images) if name in by_id][:2]
         tiles += [_tile(inventory, finding, entry) for entry in shown]
     if not tiles:
-        return 0
+        return
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % _COLUMNS)
     rows = [np.hstack(tiles[i : i + _COLUMNS]) for i in range(0, len(tiles), _COLUMNS)]
     path.write_bytes(cv2.imencode(".png", np.vstack(rows))[1].tobytes())
-    return len(tiles)
 
 
 def _chosen(findings: list[Finding]) -> list[Finding]:

@@ -5,14 +5,13 @@ once, around the mean shape; a thin-plate spline carries its curves to each draw
 that passes through a landmark of the template passes through that landmark of the head.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from landmarks.data.aariz_shape import aariz_shape
 from landmarks.schema import AARIZ29
 
 # Offsets from the bony point and their spread, in mm, for the two points that the statistics lack: judged by
@@ -103,18 +102,11 @@ class Head:
 
 @cache
 def shape_statistics() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean [29, 2], mode vectors times their standard deviation [M, 29, 2] and residual sd [29, 2], in mm.
-
-    Source: 255 Aariz annotations, Khalid et al., Sci Data 12, 1336 (2025), CC BY 4.0 (aariz_shape.json).
-    """
-    stored = json.loads(Path(__file__).with_name("aariz_shape.json").read_text(encoding="utf-8"))
-    rows = [AARIZ29.index(s) for s in stored["symbols"]]
-    mean, spread = np.zeros((29, 2)), np.zeros((29, 2))
-    modes = np.zeros((len(stored["modes"]), 29, 2))
-    mean[rows], spread[rows] = stored["mean"], stored["sd"]
-    for mode, entry in zip(modes, stored["modes"], strict=True):
-        mode[rows] = np.sqrt(entry["variance_mm2"]) * np.array(entry["vector"])
-    residual = np.sqrt(np.maximum(spread**2 - (modes**2).sum(0), 0))
+    """Mean [29, 2], modes [M, 29, 2] and residual [29, 2] in mm: the real ones, with the two soft-tissue points added."""
+    known = aariz_shape()
+    rows = [AARIZ29.index(s) for s in known.symbols]
+    mean, modes, residual = np.zeros((29, 2)), np.zeros((len(known.modes), 29, 2)), np.zeros((29, 2))
+    mean[rows], modes[:, rows], residual[rows] = known.mean, known.modes, known.residual
     for symbol, (bone, offset, offset_sd) in _SOFT_OFFSETS.items():
         soft, bone = AARIZ29.index(symbol), AARIZ29.index(bone)
         mean[soft], modes[:, soft], residual[soft] = mean[bone] + offset, modes[:, bone], offset_sd

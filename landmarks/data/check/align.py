@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmarks.data.check_inventory import Entry, Inventory
-from landmarks.data.check_shape import ShapeModel, lateral_shape
+from landmarks.data.check.inventory import Entry, Inventory
+from landmarks.data.check.shape import ShapeModel, lateral_shape
 
 # Below this many images a data set says nothing about its own habits, and the stored statistics stand alone.
 ENOUGH = 20

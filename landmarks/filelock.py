@@ -1,10 +1,11 @@
-"""A lock between processes that the system frees when its holder dies, however it dies."""
+"""Locks between processes that the system frees when their holder dies, however it dies."""
 
 import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 try:
     import fcntl
@@ -33,6 +34,19 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[bool]:
             with contextlib.suppress(OSError):  # Windows removes no open file
                 if fcntl is None:
                     path.unlink()
+
+
+def hold_for_life(path: Path) -> TextIO | None:
+    """Takes the lock file `path` until the returned file is closed or this process ends; None where another one has it.
+
+    Where the file system knows no locks nobody is kept out.
+    Raises: OSError where the file cannot be written.
+    """
+    file = path.open("w")
+    if _try_lock(file.fileno(), inherited=False) is False:
+        file.close()
+        return None
+    return file
 
 
 def is_held(path: Path) -> bool:
@@ -65,13 +79,18 @@ def _open_locked(path: Path, waiting: Callable[[], None]) -> int | None:
             time.sleep(_POLL_SECONDS)
 
 
-def _try_lock(handle: int) -> bool | None:
-    """True: locked; False: another process has it; None: no locks here."""
+def _try_lock(handle: int, *, inherited: bool = True) -> bool | None:
+    """True: locked; False: another process has it; None: no locks here.
+
+    A lock that is not `inherited` is this process's alone.
+    """
     try:
         if fcntl is None:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         else:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # lockf, not flock, for a run's life: the loader's forked workers must not inherit the lock and outlive the run
+            # with it; flock elsewhere, because lockf lets go when its process closes the file anywhere, as `is_held` does
+            (fcntl.flock if inherited else fcntl.lockf)(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     except (BlockingIOError, PermissionError):
         return False

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from landmarks.data.check_align import Shapes
-from landmarks.data.check_inventory import Finding, Inventory
+from landmarks.data.check.align import Shapes
+from landmarks.data.check.inventory import Finding, Inventory
 
 # Gain in squared standard deviations at which two landmarks count as exchanged. In 300 sound synthetic heads none of the
 # pairs below gains more than 10, on ISBI 2015 none more than 14. UPM and LPM lie over each other, either one in front:
@@ -36,7 +36,7 @@ def find_exchanged(inventory: Inventory, shapes: list[Shapes], believed: list[li
     for (image_id, pair), who in found.items():
         inventory.findings = [f for f in inventory.findings if not _explained(f, image_id, set(pair))]
         line = f"{image_id}: {'/'.join(pair)} look exchanged{who}"
-        inventory.find("likely swap", line, image_id, symbols=pair)
+        inventory.add("likely swap", line, image_id, symbols=pair)
 
 
 def _explained(finding: Finding, image_id: str, symbols: set[str]) -> bool:

@@ -15,12 +15,12 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from landmarks.data.synthetic_anatomy import sample_head
-from landmarks.data.synthetic_device import DEVICES, Device, radiograph
+from landmarks.data.synthetic.anatomy import sample_head
+from landmarks.data.synthetic.device import DEVICES, Device, radiograph
 from landmarks.schema import AARIZ29
 
 GENERATOR_VERSION = 1
-"""Raised whenever the same seed gives other bytes."""
+"""Raised whenever the same seed gives other images or annotations."""
 
 _READERS = ("Junior Orthodontists", "Senior Orthodontists")
 _POINTS = Path("Annotations", "Cephalometric Landmarks")
@@ -38,7 +38,7 @@ _JUNIOR_BIAS_MM = np.array([0.08, 0.1])
 
 _README = """SYNTHETIC cephalograms in the layout of Aariz (Khalid et al., Sci Data 12, 1336, 2025).
 
-No patient is shown: every image is drawn by landmarks/data/synthetic.py. Nothing that is measured on them says
+No patient is shown: every image is drawn by tools/synthesize.py. Nothing that is measured on them says
 anything about clinical accuracy.
 
 generator version: {version}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from landmarks.data.synthetic_anatomy import Head
-from landmarks.data.synthetic_render import Film, draw_head, ellipse
+from landmarks.data.synthetic.anatomy import Head
+from landmarks.data.synthetic.render import Film, draw_head, ellipse
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from landmarks.config import DataConfig
@@ -15,26 +14,20 @@ CHECKS_FOLDER = "checks"
 _MOST_LINES = 20
 
 
-def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> Path:
+def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> None:
     """Keeps the result where training runs look for it."""
     path = _stored_path(root, data_format, cache_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
     unfinished.write_text(json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root)}))
     unfinished.replace(path)
-    return path
-
-
-def tell_stored_findings(data: DataConfig, *, say: Callable[[str], None]) -> None:
-    """Says what the last check of this data set found, one line a finding."""
-    for line in stored_findings(data):
-        say(line)
 
 
 def stored_findings(data: DataConfig) -> list[str]:
     """Lines about the data set from the stored result of tools/check_data.py: its findings, or that there is none.
 
-    Findings whose images are all left out of the run are not repeated. Nothing is checked here: it takes milliseconds.
+    A finding is settled, and not repeated, once one of its images is left out of the run: a pair that is one exposure is
+    no pair any more. Nothing is checked here: it takes milliseconds.
     """
     if data.format == "synthetic":
         return []
@@ -49,7 +42,7 @@ def stored_findings(data: DataConfig) -> list[str]:
     if not known or state != state_of_files(root):
         return [f"data: changed since it was checked; {command}"]
     out = read_exclusions(Path(data.exclude)).keys() if data.exclude else set()
-    lines = [f["text"] for f in findings if not f["images"] or not set(f["images"]) & out]
+    lines = [f["text"] for f in findings if not set(f["images"]) & out]
     kept = [f"data: {line}" for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         kept.append(f"data: {len(lines) - _MOST_LINES} more findings; {command}")

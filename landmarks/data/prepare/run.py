@@ -11,13 +11,13 @@ import cv2
 from tqdm import tqdm
 
 from landmarks.data.aariz import SPLITS, find_split, read_aariz, split_folder
-from landmarks.data.filelock import exclusive
 from landmarks.data.isbi import read_isbi
 from landmarks.data.manifest import MANIFEST_NAME, Resized, image_name
-from landmarks.data.prepare_points import write_aariz_points, write_isbi_points, write_table_points
+from landmarks.data.prepare.points import write_aariz_points, write_isbi_points, write_table_points
 from landmarks.data.records import DataError
 from landmarks.data.resources import usable_cores
 from landmarks.data.table import read_table
+from landmarks.filelock import exclusive
 from landmarks.geometry import resize_map
 from landmarks.images import ImageError, read_gray
 

@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from landmarks.data.check_images import check_images
-from landmarks.data.check_inventory import Inventory, take_inventory
-from landmarks.data.check_points import check_points
-from landmarks.data.check_scale import DeviceScale, check_scale, scale_table, scale_to_dict
-from landmarks.data.check_sheet import write_contact_sheet
+from landmarks.data.check.contact_sheet import write_contact_sheet
+from landmarks.data.check.images import check_images
+from landmarks.data.check.inventory import Inventory, take_inventory
+from landmarks.data.check.points import check_points
+from landmarks.data.check.scale import DeviceScale, check_scale, scale_table, scale_to_dict
 from landmarks.metrics import format_table
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from landmarks.data.check_inventory import Entry, Inventory
+from landmarks.data.check.inventory import Entry, Inventory
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
 from landmarks.images import ImageError, read_gray
@@ -40,7 +40,7 @@ def check_images(inventory: Inventory) -> None:
         for entry, looks in zip(inventory.entries, pool.map(_look, inventory.entries), strict=True):
             bar.update()
             if isinstance(looks, str):
-                inventory.find("unreadable image", f"{entry.image_id}: {looks}", entry.image_id)
+                inventory.add("unreadable image", f"{entry.image_id}: {looks}", entry.image_id)
             else:
                 entry.size = looks.entry.size
                 found.append(looks)
@@ -112,4 +112,4 @@ def _aligned(a: _Looks, b: _Looks) -> float:
 def _report(inventory: Inventory, kind: str, what: str, a: Entry, b: Entry) -> None:
     across = a.split != b.split
     kind = f"{kind} across splits" if across else kind
-    inventory.find(kind, f"{a.image_id} ({a.split}) and {b.image_id} ({b.split}): {what}", a.image_id, b.image_id)
+    inventory.add(kind, f"{a.image_id} ({a.split}) and {b.image_id} ({b.split}): {what}", a.image_id, b.image_id)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from landmarks.data.synthetic_anatomy import Head, smooth_curve
+from landmarks.data.synthetic.anatomy import Head, smooth_curve
 
 _SHIFT = 4  # cv2 draws at 1/16 px
 _COARSE = 4  # soft shapes are drawn on a grid this much coarser: their blur costs 16 times less there

@@ -1,10 +1,10 @@
 """A statistical shape of lateral cephalograms: how likely a set of landmarks is, whatever its size and rotation."""
 
-import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
+
+from landmarks.data.aariz_shape import aariz_shape
 
 # What a reader's hand adds where the statistics have next to no spread, mm.
 _READING_SD_MM = 0.5
@@ -13,10 +13,7 @@ _FITS = 12
 
 
 class ShapeModel:
-    """Mean [K, 2] and covariance [2K, 2K] in mm of landmarks, after each shape was turned and scaled to the mean.
-
-    Source: aariz_shape.json, statistics over 255 annotations of Aariz (Khalid et al., Sci Data 12, 1336, 2025).
-    """
+    """Mean [K, 2] and covariance [2K, 2K] in mm of landmarks, after each shape was turned and scaled to the mean."""
 
     def __init__(self, symbols: tuple[str, ...], mean: np.ndarray, covariance: np.ndarray) -> None:
         self.symbols, self.mean, self.covariance = symbols, mean, covariance
@@ -87,19 +84,16 @@ class ShapeModel:
 @cache
 def lateral_shape() -> ShapeModel:
     """The model of the 27 landmarks that the statistics hold."""
-    stored = json.loads((Path(__file__).parent / "aariz_shape.json").read_text())
-    mean, spread = np.array(stored["mean"]), np.array(stored["sd"])
-    modes = np.stack([np.sqrt(mode["variance_mm2"]) * np.array(mode["vector"]) for mode in stored["modes"]])
-    rest = np.sqrt(np.maximum(spread**2 - (modes**2).sum(axis=0), 0))
+    symbols, mean, modes, residual = aariz_shape()
     rng = np.random.default_rng(0)
     shapes = mean + np.tensordot(rng.standard_normal((_NUM_DRAWS, len(modes))), modes, 1)
-    shapes = shapes + rest * rng.standard_normal(shapes.shape)
+    shapes = shapes + residual * rng.standard_normal(shapes.shape)
     # the statistics have heads as they stood; drawn and turned to the mean they lose size and rotation
-    model = ShapeModel(tuple(stored["symbols"]), mean, np.eye(2 * len(mean)))
+    model = ShapeModel(symbols, mean, np.eye(2 * len(mean)))
     aligned = model.align(shapes)[0] - mean
     flat = aligned.reshape(_NUM_DRAWS, -1)
     covariance = flat.T @ flat / _NUM_DRAWS + _READING_SD_MM**2 * np.eye(2 * len(mean))
-    return ShapeModel(model.symbols, mean + aligned.mean(axis=0), covariance)
+    return ShapeModel(symbols, mean + aligned.mean(axis=0), covariance)
 
 
 def _similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """What a data set holds, read with all its defects: the readers stop at the first one, a check lists them all."""
 
 import csv
-import json
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ import numpy as np
 from landmarks.data import aariz, isbi
 from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError
-from landmarks.images import IMAGE_SUFFIXES
+from landmarks.images import image_files
 from landmarks.schema import AARIZ29, GROUPS, ISBI19, LandmarkSet
 
 
@@ -50,7 +49,7 @@ class Inventory:
     entries: list[Entry] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
-    def find(self, kind: str, text: str, *images: str, symbols: tuple[str, ...] = ()) -> None:
+    def add(self, kind: str, text: str, *images: str, symbols: tuple[str, ...] = ()) -> None:
         self.findings.append(Finding(kind=kind, text=text, images=images, symbols=symbols))
 
 
@@ -64,13 +63,12 @@ def take_inventory(root: Path, data_format: str) -> Inventory:
     for name, count in Counter(entry.image_id for entry in inventory.entries).items():
         if count > 1:
             places = ", ".join(e.path.relative_to(root).as_posix() for e in inventory.entries if e.image_id == name)
-            inventory.find("doubled id", f"{name}: the id of {count} images: {places}", name)
+            inventory.add("doubled id", f"{name}: the id of {count} images: {places}", name)
     return inventory
 
 
-def _images(inventory: Inventory, folder: Path, split: str) -> list[Entry]:
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
-    return [Entry(image_id=path.stem, path=path, split=split) for path in paths]
+def _images(folder: Path, split: str) -> list[Entry]:
+    return [Entry(image_id=path.stem, path=path, split=split) for path in image_files(folder)]
 
 
 def _aariz(root: Path) -> Inventory:
@@ -79,12 +77,12 @@ def _aariz(root: Path) -> Inventory:
     for split in aariz.SPLITS:
         folder = aariz.find_split(root, split)
         if folder is None:
-            inventory.find("split missing", f"{split}: no folder of this split")
+            inventory.add("split missing", f"{split}: no folder of this split")
             continue
         if not (folder / "Cephalograms").is_dir():
-            inventory.find("split missing", f"{split}: no folder {folder / 'Cephalograms'}")
+            inventory.add("split missing", f"{split}: no folder {folder / 'Cephalograms'}")
             continue
-        entries = _images(inventory, folder / "Cephalograms", split)
+        entries = _images(folder / "Cephalograms", split)
         names = {entry.image_id for entry in entries}
         for reader, place in aariz.reader_folders(folder).items():
             files = {path.stem: path for path in sorted(place.glob("*.json"))} if place.is_dir() else {}
@@ -97,13 +95,13 @@ def _aariz(root: Path) -> Inventory:
                 entry.device, size, mode = machines.pop(entry.image_id)
                 entry.pixel_size = manifest.pixel_size(entry.path, size)
                 if mode and mode != split:
-                    inventory.find("split disagrees", f"{entry.image_id}: lies in {split}, the CSV says {mode}", entry.image_id)
+                    inventory.add("split disagrees", f"{entry.image_id}: lies in {split}, the CSV says {mode}", entry.image_id)
             else:
-                inventory.find("not in CSV", f"{entry.image_id}: no row in {aariz.CSV_NAME}", entry.image_id)
+                inventory.add("not in CSV", f"{entry.image_id}: no row in {aariz.CSV_NAME}", entry.image_id)
         inventory.entries += entries
     if machines:
         some = ", ".join(sorted(machines)[:5]) + (", ..." if len(machines) > 5 else "")
-        inventory.find("image missing", f"{len(machines)} rows of {aariz.CSV_NAME} have no image: {some}")
+        inventory.add("image missing", f"{len(machines)} rows of {aariz.CSV_NAME} have no image: {some}")
     return inventory
 
 
@@ -111,33 +109,31 @@ def _aariz_csv(inventory: Inventory, path: Path) -> dict[str, tuple[str, float, 
     try:
         machines = aariz.read_machines(path)
     except DataError as error:
-        inventory.find("CSV broken", str(error))
+        inventory.add("CSV broken", str(error))
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        counts = Counter(row["cephalogram_id"].strip() for row in csv.DictReader(file))
+    counts = Counter(row["cephalogram_id"].strip() for row in aariz.read_rows(path))
     for name, count in counts.items():
         if count > 1:
-            inventory.find("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
+            inventory.add("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
     return machines
 
 
 def _aariz_points(inventory: Inventory, entry: Entry, reader: str, path: Path) -> None:
     try:
-        points = aariz.read_points(path)
-        entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
+        entries, points = aariz.read_annotation(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ").split(";")[0]
-        inventory.find("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
+        inventory.add("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
         return
     counts = Counter(item["symbol"] for item in entries)
     doubled = tuple(s for s, count in counts.items() if count > 1)
     if doubled:
         line = f"{entry.image_id}: {', '.join(doubled)} more than once in the {reader} reader's file"
-        inventory.find("doubled point", line, entry.image_id, symbols=doubled)
+        inventory.add("doubled point", line, entry.image_id, symbols=doubled)
     unset = tuple(item["symbol"] for item in entries if _is_unset(item["value"]))
     if unset:
         line = f"{entry.image_id}: {', '.join(unset)} at (-1, -1) in the {reader} reader's file"
-        inventory.find("point (-1, -1)", line, entry.image_id, symbols=unset)
+        inventory.add("point (-1, -1)", line, entry.image_id, symbols=unset)
         points[[AARIZ29.index(s) for s in unset if s in AARIZ29.symbols]] = np.nan
     entry.readers[reader] = points
     _missing(inventory, entry, reader, tuple(s for s in AARIZ29.symbols if s not in counts))
@@ -151,14 +147,14 @@ def _missing(inventory: Inventory, entry: Entry, reader: str, symbols: tuple[str
     if symbols:
         who = f" in the {reader} reader's file" if reader != "truth" else ""
         line = f"{entry.image_id}: no {', '.join(symbols)}{who}"
-        inventory.find("missing point", line, entry.image_id, symbols=symbols)
+        inventory.add("missing point", line, entry.image_id, symbols=symbols)
 
 
 def _unmatched(inventory: Inventory, names: set[str], files: dict[str, Path], split: str, what: str) -> None:
     for name in sorted(names - files.keys()):
-        inventory.find("annotation missing", f"{name}: no {what} ({split})", name)
+        inventory.add("annotation missing", f"{name}: no {what} ({split})", name)
     for name in sorted(files.keys() - names):
-        inventory.find("image missing", f"{name}: {what}, but no image in {split}", name)
+        inventory.add("image missing", f"{name}: {what}, but no image in {split}", name)
 
 
 def _isbi(root: Path) -> Inventory:
@@ -168,7 +164,7 @@ def _isbi(root: Path) -> Inventory:
         place = root / "RawImage" / folder
         if not place.is_dir():
             continue
-        entries = _images(inventory, place, split)
+        entries = _images(place, split)
         names = {entry.image_id for entry in entries}
         for reader, annotated in folders.items():
             files = {path.stem: path for path in sorted(annotated.glob("*.txt"))}
@@ -180,9 +176,7 @@ def _isbi(root: Path) -> Inventory:
                     _isbi_points(inventory, entry, reader, own[entry.image_id])
         for entry in entries:
             entry.device = isbi.DEVICE
-            resized = manifest.of(entry.path)
-            factors = resized.pixel_factors if resized else (1.0, 1.0)
-            entry.pixel_size = (isbi.PIXEL_SIZE_MM * factors[0], isbi.PIXEL_SIZE_MM * factors[1])
+            entry.pixel_size = manifest.scaled_pixel_size(entry.path, isbi.PIXEL_SIZE_MM)
         inventory.entries += entries
     return inventory
 
@@ -192,12 +186,12 @@ def _isbi_points(inventory: Inventory, entry: Entry, reader: str, path: Path) ->
         points = isbi.read_points(path)
     except DataError as error:
         reason = str(error).removeprefix(f"{path}: ").split(";")[0]
-        inventory.find("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
+        inventory.add("annotation broken", f"{entry.image_id}: {reader} reader's file: {reason}", entry.image_id)
         return
     unset = tuple(s for s, point in zip(ISBI19.symbols, points, strict=True) if np.isnan(point).all())
     if unset:
         line = f"{entry.image_id}: {', '.join(unset)} at (-1, -1) in the {reader} reader's file"
-        inventory.find("point (-1, -1)", line, entry.image_id, symbols=unset)
+        inventory.add("point (-1, -1)", line, entry.image_id, symbols=unset)
     entry.readers[reader] = points
 
 
@@ -218,7 +212,7 @@ def _table(root: Path) -> Inventory:
     for row in rows:
         place = root / "images" / (row["image"] or "")
         if not place.is_file():
-            inventory.find("image missing", f"{row['image']}: a row, but no image", Path(row["image"] or "?").stem)
+            inventory.add("image missing", f"{row['image']}: a row, but no image", Path(row["image"] or "?").stem)
             continue
         entry = Entry(image_id=place.stem, path=place, split=row.get("split") or "all", device=row.get("device") or "unknown")
         size = _number(row.get("pixel_size"))
@@ -228,15 +222,15 @@ def _table(root: Path) -> Inventory:
         if unset.any():
             names = tuple(np.array(symbols)[unset].tolist())
             line = f"{entry.image_id}: {', '.join(names)} at (-1, -1)"
-            inventory.find("point (-1, -1)", line, entry.image_id, symbols=names)
+            inventory.add("point (-1, -1)", line, entry.image_id, symbols=names)
         _missing(inventory, entry, "truth", tuple(np.array(symbols)[np.isnan(points).any(axis=1)].tolist()))
         points[unset | np.isnan(points).any(axis=1)] = np.nan
         entry.readers["truth"] = points
         inventory.entries.append(entry)
     listed = {entry.path for entry in inventory.entries}
-    for image in sorted((root / "images").rglob("*")):
-        if image.suffix.lower() in IMAGE_SUFFIXES and image not in listed:
-            inventory.find("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem)
+    for image in image_files(root / "images", below=True):
+        if image not in listed:
+            inventory.add("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem)
     return inventory
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from landmarks.data.check_align import ENOUGH, FAR_OUT, FAR_OUT_MM, Shapes, align_all, believable
-from landmarks.data.check_inventory import Entry, Inventory
-from landmarks.data.check_swaps import find_exchanged
+from landmarks.data.check.align import ENOUGH, FAR_OUT, FAR_OUT_MM, Shapes, align_all, believable
+from landmarks.data.check.inventory import Entry, Inventory
+from landmarks.data.check.swaps import find_exchanged
 from landmarks.geometry import inside
 
 # Two readers who put a landmark this near each other agree.
@@ -36,7 +36,7 @@ def _common_gaps(inventory: Inventory) -> None:
     without = {s: {f.images[0] for f in gaps if s in f.symbols} for s in symbols}
     common = {s for s in symbols if len(without[s]) > max(2, num // 2)}
     for symbol in sorted(common):
-        inventory.find(
+        inventory.add(
             "landmark missing", f"{symbol}: not annotated in {len(without[symbol])} of {num} images", symbols=(symbol,)
         )
     inventory.findings = [f for f in inventory.findings if f.kind != "missing point" or not common.issuperset(f.symbols)]
@@ -50,7 +50,7 @@ def _outside(inventory: Inventory, entry: Entry, reader: str, points: np.ndarray
         symbol, (x, y) = inventory.landmarks.symbols[k], points[k]
         size = f"{entry.size[1]} x {entry.size[0]} px"
         line = f"{entry.image_id}: {symbol} at ({x:g}, {y:g}) outside the image of {size}{_of(reader)}"
-        inventory.find("point outside", line, entry.image_id, symbols=(symbol,))
+        inventory.add("point outside", line, entry.image_id, symbols=(symbol,))
 
 
 def _implausible(inventory: Inventory, shapes: list[Shapes], judged: list[list[tuple]]) -> None:
@@ -73,7 +73,7 @@ def _implausible(inventory: Inventory, shapes: list[Shapes], judged: list[list[t
             continue
         words = ", ".join(f"{off:.0f} mm{_of(reader)}" for reader, off in found.items())
         line = f"{image_id}: {symbol} is {words} from where the other landmarks put it"
-        inventory.find("implausible point", line, image_id, symbols=(symbol,))
+        inventory.add("implausible point", line, image_id, symbols=(symbol,))
 
 
 def _two_readers(inventory: Inventory, names: list[str], shapes: list[Shapes]) -> None:
@@ -88,20 +88,18 @@ def _two_readers(inventory: Inventory, names: list[str], shapes: list[Shapes]) -
     share = np.array([s[v].mean() if v.any() else 0.0 for s, v in zip(same, seen, strict=True)])
     alike = share >= _SAME_SHARE
     if alike.mean() > 0.5:
-        inventory.find(
+        inventory.add(
             "identical readers", f"the two readers' files are (nearly) the same in {alike.sum()} of {len(both)} images"
         )
     else:
         for i in np.flatnonzero(alike):
             count = f"{same[i].sum()} of {seen[i].sum()}"
-            inventory.find(
-                "identical readers", f"{both[i].image_id}: {count} points the same by both readers", both[i].image_id
-            )
+            inventory.add("identical readers", f"{both[i].image_id}: {count} points the same by both readers", both[i].image_id)
         often = np.array([same[v, k].mean() if (v := seen[:, k] & ~alike).any() else 0.0 for k in range(len(symbols))])
         usual = float(np.median(often))
         for k in np.flatnonzero((often > 0.2) & (often > 3 * usual + 0.1)):
             line = f"{symbols[k]}: {often[k]:.0%} of the readings are identical (median landmark {usual:.0%}): not independent"
-            inventory.find("identical readings", line, symbols=(symbols[k],))
+            inventory.add("identical readings", line, symbols=(symbols[k],))
     scale = {e.image_id: s for one in shapes for e, s in zip(one.entries, one.mm_per_px, strict=True)}
     mm = np.array([scale.get(e.image_id, np.mean(e.pixel_size) if e.pixel_size else np.nan) for e in both])
     apart_mm = apart[~alike] * mm[~alike, None, None]
@@ -126,7 +124,7 @@ def _far_apart(inventory: Inventory, entries: list[Entry], apart_mm: np.ndarray,
             continue
         far = float(np.linalg.norm(apart_mm[i, k]))
         line = f"{image_id}: {symbol} of the {names[0]} and the {names[1]} reader {far:.0f} mm apart"
-        inventory.find("readers apart", line, image_id, symbols=(symbol,))
+        inventory.add("readers apart", line, image_id, symbols=(symbol,))
 
 
 def _of(reader: str) -> str:
