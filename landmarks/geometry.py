@@ -9,10 +9,6 @@ import numpy as np
 HEATMAP_STRIDE = 4
 
 
-def identity_map() -> np.ndarray:
-    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-
-
 def apply_map(map_23: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Points [..., 2] through a map [2, 3]."""
     return points @ map_23[:, :2].T + map_23[:, 2]

@@ -69,5 +69,3 @@ AARIZ29 = LandmarkSet(name="aariz29", symbols=tuple(_AARIZ), titles=tuple(_AARIZ
 _ISBI = ("S", "N", "Or", "Po", "A", "B", "Pog", "Me", "Gn", "Go",
          "LIT", "UIT", "Ls", "Li", "Sn", "Pog`", "PNS", "ANS", "Ar")  # fmt: skip
 ISBI19 = LandmarkSet(name="isbi19", symbols=_ISBI, titles=tuple(_AARIZ[s] for s in _ISBI), groups=GROUPS)
-
-LANDMARK_SETS = {"aariz29": AARIZ29, "isbi19": ISBI19}

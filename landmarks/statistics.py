@@ -20,9 +20,9 @@ _BLOCK = 1 << 22
 
 
 @lru_cache(maxsize=16)  # every landmark, device and group asks for the same few
-def resample_weights(num: int, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+def resample_weights(num: int, *, resamples: int = RESAMPLES) -> np.ndarray:
     """How often each of N images is drawn in each resample: float64 [R, N], read only."""
-    drawn = np.random.default_rng([seed, num]).multinomial(num, np.full(num, 1 / num), size=resamples).astype(float)
+    drawn = np.random.default_rng([0, num]).multinomial(num, np.full(num, 1 / num), size=resamples).astype(float)
     drawn.flags.writeable = False
     return drawn
 

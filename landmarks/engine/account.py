@@ -1,7 +1,7 @@
 """What a training step keeps in memory, counted without a device: the real network and loss on tensors without content."""
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -59,17 +59,11 @@ def account_pass(model: HRNet, image_size: tuple[int, int], loss: LossConfig, si
 def empty_model(model: ModelConfig, num_landmarks: int, *, half: bool) -> HRNet:
     """A network without content, with gradients in place, whose tensors have the types that they have under autocast."""
     with torch.device("meta"):
-        built = build_model(_without_weights(model), num_landmarks).train()
+        built = build_model(replace(model, pretrained=False), num_landmarks).train()
         built = built.half() if half else built
         for parameter in built.parameters():
             parameter.grad = torch.empty_like(parameter)
     return built
-
-
-def _without_weights(model: ModelConfig) -> ModelConfig:
-    return ModelConfig(
-        backbone=model.backbone, in_channels=model.in_channels, head=model.head, head_channels=model.head_channels
-    )
 
 
 class LiveMemory(TorchDispatchMode):

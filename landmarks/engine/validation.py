@@ -14,9 +14,9 @@ from landmarks.data.loading import Sample
 from landmarks.distributed import merge_rows, say, share_buffers
 from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
-from landmarks.evaluation.evaluate import evaluate_points, predict_batches, report_unreadable
+from landmarks.evaluation.evaluate import Evaluation, evaluate_points, predict_batches, report_unreadable
 from landmarks.geometry import apply_map, invert
-from landmarks.metrics import format_figure
+from landmarks.metrics import format_figure, summarise
 
 
 def validate(run: Run) -> bool:
@@ -28,21 +28,20 @@ def validate(run: Run) -> bool:
     found, peaks = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
     found, peaks = (merge_rows(torch.from_numpy(rows)).numpy() for rows in (found, peaks))
     evaluation = evaluate_points(run.val_records, found, peaks)
-    landmarks = run.val_records.landmarks
-    groups = {name: landmarks.members(name) for name in landmarks.groups}
-    figures = evaluation.figures(groups)
-    value = figures["mre_mm"] if figures["mre_mm"] is not None else figures["mre_px"]
-    unit = "mm" if figures["mre_mm"] is not None else "px"
+    figures = summarise(evaluation.error_px, evaluation.error_mm)
+    value, unit = _mre(figures)
     improved = value is not None and (progress.best is None or value < progress.best)
     if improved:
         progress.best, progress.best_epoch = value, progress.epoch
     _early_stopping(run, value)
     values = {"mre_mm": figures["mre_mm"], "mre_px": figures["mre_px"], "peak": float(np.nanmean(peaks))}
     values |= {f"sdr_{radius}": share for radius, share in figures["sdr"].items()}
-    values |= {f"mre_mm_{name}": group["mre_mm"] for name, group in figures["groups"].items()}
+    landmarks = run.val_records.landmarks
+    for name in landmarks.groups:
+        values[f"mre_mm_{name}"] = _figures_of(evaluation, landmarks.members(name))["mre_mm"]
     values["best"] = progress.best
     run.journal.scalars("valid", progress.step, values, epoch=progress.epoch)
-    run.journal.landmarks(progress.step, {s: f["mre_mm"] or f["mre_px"] for s, f in figures["landmarks"].items()})
+    run.journal.landmarks(progress.step, {s: _mre(_figures_of(evaluation, (s,)))[0] for s in landmarks.symbols})
     _draw(run, evaluation.found_px)
     say(
         f"epoch {progress.epoch}/{run.config.train.epochs}  valid MRE {format_figure(value, 3)} {unit} "
@@ -51,6 +50,16 @@ def validate(run: Run) -> bool:
         f"{progress.images / max(progress.seconds, 1e-9):.1f} img/s  {clock(progress.seconds)}"
     )
     return improved
+
+
+def _figures_of(evaluation: Evaluation, symbols: tuple[str, ...]) -> dict:
+    columns = [evaluation.records.landmarks.index(symbol) for symbol in symbols]
+    return summarise(evaluation.error_px[:, columns], evaluation.error_mm[:, columns])
+
+
+def _mre(figures: dict) -> tuple[float | None, str]:
+    """In mm, or in px where no image has a pixel size."""
+    return (figures["mre_mm"], "mm") if figures["mre_mm"] is not None else (figures["mre_px"], "px")
 
 
 def _early_stopping(run: Run, value: float | None) -> None:

@@ -16,7 +16,6 @@ _SAME = {
     "format": "the data differ",
     "split": "the images differ",
     "ground_truth": "the truth differs",
-    "scale": "a millimetre means another length",
 }
 _MOVED = 5  # images named as those that moved most, each way
 # Predictions are written with 4 decimals, so the same truth can differ by a rounding.

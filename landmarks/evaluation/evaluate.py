@@ -11,7 +11,7 @@ from landmarks.data.loading import Sample
 from landmarks.data.records import DataError, RecordSet
 from landmarks.distributed import merge_rows, say_here
 from landmarks.inference.predictor import BatchPrediction, Predictor
-from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors, summarise
+from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,24 +50,6 @@ class Evaluation:
     def true_px(self) -> np.ndarray:
         """[N, K, 2] source px, NaN where a landmark is not annotated."""
         return true_points(self.records)
-
-    def figures(self, groups: dict[str, tuple[str, ...]] | None = None) -> dict:
-        """All figures: overall, per landmark, per device, and of each named group of symbols."""
-        symbols = self.records.landmarks.symbols
-        devices = np.array([record.device for record in self.records.records])
-        figures = {"num_images": len(self.records.records), **summarise(self.error_px, self.error_mm)}
-        figures["landmarks"] = {s: summarise(self.error_px[:, k], self.error_mm[:, k]) for k, s in enumerate(symbols)}
-        figures["devices"] = {}
-        for device in sorted(set(devices.tolist())):
-            rows = devices == device
-            counted = {"num_images": int(rows.sum())}
-            figures["devices"][device] = counted | summarise(self.error_px[rows], self.error_mm[rows])
-        figures["groups"] = {}
-        for name, members in (groups or {}).items():
-            columns = [k for k, symbol in enumerate(symbols) if symbol in members]
-            if columns:
-                figures["groups"][name] = summarise(self.error_px[:, columns], self.error_mm[:, columns])
-        return figures
 
 
 def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]):

@@ -4,6 +4,7 @@ import io
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -20,9 +21,10 @@ STYLE = {
 }  # fmt: skip
 
 
-def canvas(width: float, height: float, *, rows: int = 1, columns: int = 1):
+def canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    """Sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure, figure.subplots()
 
 
 def svg_text(figure: Figure) -> str:
@@ -35,8 +37,7 @@ def svg_text(figure: Figure) -> str:
 def cumulative_curve(error_mm: np.ndarray, between_mm: np.ndarray | None) -> str:
     """Share of points within each radius, the SDR radii marked, the two readers' distance beside it."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(6.4, 3.7)
-        ax = axes[0, 0]
+        figure, ax = canvas(6.4, 3.7)
         for radius in SDR_RADII_MM:
             ax.axvline(radius, color=GRID, linewidth=1.2)
             share = 100 * (error_mm[np.isfinite(error_mm)] <= radius).mean()
@@ -63,8 +64,7 @@ def landmark_boxes(errors: np.ndarray, symbols: tuple[str, ...], floor: list[flo
     known = {s: errors[np.isfinite(errors[:, k]), k] for k, s in enumerate(symbols)}
     order = sorted((s for s in symbols if known[s].size), key=lambda s: -np.median(known[s]))
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(6.4, 1.0 + 0.27 * max(len(order), 1))
-        ax = axes[0, 0]
+        figure, ax = canvas(6.4, 1.0 + 0.27 * max(len(order), 1))
         for place, symbol in enumerate(order):
             low, first, median, third, high = np.quantile(known[symbol], [0.05, 0.25, 0.5, 0.75, 0.95])
             colour = RED if symbol in HARD12_WEIGHTS else BLUE
@@ -89,8 +89,7 @@ def device_scales(lengths_mm: np.ndarray, devices: np.ndarray, scale: dict) -> s
     names = [name for name, device in scale["devices"].items() if device["sn_mm_median"]]
     rng = np.random.default_rng(0)
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(6.4, 1.1 + 0.42 * max(len(names), 1))
-        ax = axes[0, 0]
+        figure, ax = canvas(6.4, 1.1 + 0.42 * max(len(names), 1))
         norm = scale["norm_mm"]
         ax.axvspan(0.9 * norm, 1.1 * norm, color=GREEN, alpha=0.10, linewidth=0)
         ax.axvspan(*scale["norm_range_mm"], color=GREEN, alpha=0.35, linewidth=0)
@@ -110,8 +109,7 @@ def device_scales(lengths_mm: np.ndarray, devices: np.ndarray, scale: dict) -> s
 def bland_altman(found: np.ndarray, true: np.ndarray, title: str, row: dict) -> str:
     """Found minus true [N] against their mean, with bias and limits of agreement, of one measurement."""
     with matplotlib.rc_context(STYLE | {"font.size": 9}):
-        figure, axes = canvas(3.3, 2.4)
-        ax = axes[0, 0]
+        figure, ax = canvas(3.3, 2.4)
         ax.axhspan(-2, 2, color=GREEN, alpha=0.08, linewidth=0)
         ax.plot((found + true) / 2, found - true, ".", color=BLUE, alpha=0.5, markersize=4)
         ax.axhline(row["bias"], color=INK, linewidth=1.2)
@@ -125,8 +123,7 @@ def bland_altman(found: np.ndarray, true: np.ndarray, title: str, row: dict) -> 
 def review_curve(gross: dict) -> str:
     """Gross errors found against points reviewed, the least confident first."""
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(4.7, 3.3)
-        ax = axes[0, 0]
+        figure, ax = canvas(4.7, 3.3)
         ax.plot([0, 100], [0, 100], color=MUTED, linestyle=":", label="in any order")
         ax.plot(*np.array(gross["curve"], dtype=float).T, color=BLUE, linewidth=1.8, label="least confident first")
         ax.set(xlim=(0, 100), ylim=(0, 101), xlabel="points reviewed, %", ylabel="gross errors found, %")
@@ -143,8 +140,7 @@ def radius_check(error: np.ndarray, radius: np.ndarray, coverage: float, unit: s
     parts = [part for part in np.array_split(np.argsort(radius[known], kind="stable"), 10) if part.size]
     middle = [radius[known][part].mean() for part in parts]
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(4.7, 3.3)
-        ax = axes[0, 0]
+        figure, ax = canvas(4.7, 3.3)
         for share, style, colour in ((coverage, "o-", BLUE), (0.5, "s--", MUTED)):
             reached = [np.quantile(error[known][part], share) for part in parts]
             ax.plot(middle, reached, style, color=colour, markersize=4, label=f"{100 * share:.0f} % of the errors")

@@ -103,14 +103,13 @@ def _common(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], Reco
 def headline(figures: dict) -> str:
     """The lines a person reads first: the figures, then what makes them doubtful."""
     sdr = ", ".join(f"{r} mm {format_figure(v, 1)} %" for r, v in figures["sdr"].items())
-    limits = figures.get("intervals", {}).get("mre_mm")
+    limits = figures["intervals"]["mre_mm"]
     between = f" [{limits[0]:.3f}, {limits[1]:.3f}]" if limits else ""
     lines = [
         f"{figures['num_images']} images, {figures['num_points']} points: MRE {format_figure(figures['mre_mm'], 3)} mm"
-        f"{between} ({format_figure(figures['mre_px'])} px); SDR {sdr}"
+        f"{between} ({format_figure(figures['mre_px'])} px); SDR {sdr}",
+        f"scale: {figures['scale']['line']}",
     ]
-    if "scale" in figures:
-        lines.append(f"scale: {figures['scale']['line']}")
     if figures.get("facing", {}).get("left"):
         lines.append(f"{len(figures['facing']['left'])} faces look left; their measurements are mirrored")
     return "\n".join(lines)

@@ -100,10 +100,10 @@ def latex_table(figures: dict) -> str:
 
 def caption(figures: dict) -> str:
     """One sentence that a table or a figure needs to be understood alone."""
-    protocol = figures.get("protocol", {})
-    words = f"{protocol.get('format', 'data')}, split {protocol.get('split', '?')}, {figures['num_images']} images, "
+    protocol = figures["protocol"]
+    words = f"{protocol['format']}, split {protocol['split']}, {figures['num_images']} images, "
     words += f"{figures['num_points']} points of {len(figures['landmarks'])} landmarks; ground truth: "
-    words += f"{protocol.get('ground_truth', '?')}; errors in mm (source px times each image's pixel size), SDR in %"
+    words += f"{protocol['ground_truth']}; errors in mm (source px times each image's pixel size), SDR in %"
     if figures["scale"]["num_impossible"] + figures["scale"]["num_doubtful"]:
         words += f". {figures['scale']['line']}"
     return words

@@ -58,8 +58,7 @@ def error_ellipses(evaluation: Evaluation, normalised: bool = False) -> str:
     mean, errors, unit = mean_frame(evaluation, normalised)
     symbols = evaluation.records.landmarks.symbols
     with matplotlib.rc_context(STYLE):
-        figure, axes = canvas(6.4, 6.4)
-        ax = axes[0, 0]
+        figure, ax = canvas(6.4, 6.4)
         for line in _LINES:
             points = np.array([mean[symbols.index(s)] for s in line if s in symbols])
             if len(points) > 1:
