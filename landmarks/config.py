@@ -262,9 +262,11 @@ class TrainConfig:
                 parse_size(self.memory_limit)
             except ValueError as error:
                 raise SettingError(f"train.memory_limit: {error}") from error
-        sized = self.batch_size == "auto" or (type(self.batch_size) is int and self.batch_size >= 1)
+        sized = self.batch_size == "auto" or (type(self.batch_size) is int and 1 <= self.batch_size <= 2**16)
         _need(sized, "train.batch_size", self.batch_size, "a whole number from 1, or auto")
-        for name in ("epochs", "accumulate", "effective_batch", "validate_every", "save_every", "keep"):
+        for name in ("accumulate", "effective_batch"):
+            _need(1 <= getattr(self, name) <= 2**16, f"train.{name}", getattr(self, name), "1 to 65536")
+        for name in ("epochs", "validate_every", "save_every", "keep"):
             _need(getattr(self, name) >= 1, f"train.{name}", getattr(self, name), "1 or more")
         for name in ("val_batch_size", "save_every_steps", "keep_every", "patience", "min_delta", "seed", "log_images",
                      "weight_decay", "warmup_epochs", "clip_norm", "ema_epochs"):  # fmt: skip

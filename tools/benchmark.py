@@ -38,6 +38,8 @@ def main() -> int:
     if rest:
         args.settings = [*args.settings, *rest]
     try:
+        if args.json and not args.json.parent.is_dir():
+            raise ValueError(f"{args.json.parent}: no such folder; make it, or write --json elsewhere")
         figures = module.run(args)
         if args.json:
             args.json.write_text(json.dumps(figures, indent=1) + "\n")

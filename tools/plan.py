@@ -29,6 +29,8 @@ def main() -> int:
     args = parser.parse_intermixed_args()
     try:
         config = load_config(args.config, args.settings)
+        if args.json and not args.json.parent.is_dir():
+            raise ValueError(f"{args.json.parent}: no such folder; make it, or write --json elsewhere")
         if args.measure and not torch.cuda.is_available():
             raise ValueError("--measure: needs a CUDA device; without it, the prediction needs none")
         here = usable_memory(config.train, torch.device("cuda", 0)) if torch.cuda.is_available() else None

@@ -117,7 +117,8 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         try:
             restore(run, saved)
         except (RuntimeError, KeyError, ValueError) as error:
-            raise CheckpointError(f"{source}: does not fit these settings ({str(error).splitlines()[0]})") from error
+            why = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{source}: does not fit these settings ({why})") from error
         line = _resumed_line(run, source)
     # only here is anything written: nothing can fail for a user's reason any more
     if here.rank == 0:
