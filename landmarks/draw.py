@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from landmarks.geometry import apply_map, resize_map
+from landmarks.geometry import apply_map, cut_map, resize_map
 
 TRUE_COLOUR, FOUND_COLOUR, LINE_COLOUR = (80, 220, 80), (255, 80, 60), (255, 210, 0)  # RGB
 # Points are drawn with 4 fractional bits, so an overlay shows the same sub-pixel positions that the metric measured.
@@ -60,7 +60,7 @@ def zoom(image: np.ndarray, found: np.ndarray, true: np.ndarray, *, reach: float
     centre = (found + true) / 2
     reach = max(reach, 1.3 * float(np.abs(found - true).max()) / 2)
     scale = size / (2 * reach)
-    to_picture = np.array([[scale, 0, size / 2 - scale * centre[0] - 0.5], [0, scale, size / 2 - scale * centre[1] - 0.5]])
+    to_picture = cut_map(centre + 0.5 - reach, scale)
     cut = cv2.warpAffine(image, to_picture, (size, size), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     low, high = np.percentile(cut, (1, 99))
     cut = np.clip((cut - low) * (235 / max(high - low, 1)) + 10, 0, 255).astype(np.uint8)

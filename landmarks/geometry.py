@@ -31,6 +31,15 @@ def resize_map(source_size: tuple[int, int], target_size: tuple[int, int]) -> np
     return np.array([[sx, 0.0, 0.5 * sx - 0.5], [0.0, sy, 0.5 * sy - 0.5]])
 
 
+def cut_map(corner: tuple[float, float], scale: float) -> np.ndarray:
+    """Source px -> px of a part cut out and magnified by `scale`, whose top-left pixel begins at `corner` (x, y).
+
+    A pixel begins half a pixel before its centre: the whole image's corner is (0, 0).
+    """
+    x, y = corner
+    return np.array([[scale, 0.0, (0.5 - x) * scale - 0.5], [0.0, scale, (0.5 - y) * scale - 0.5]])
+
+
 def letterbox_scale(source_size: tuple[int, int], input_size: tuple[int, int]) -> float:
     """Largest scale at which the whole image fits into the input."""
     return min(input_size[0] / source_size[0], input_size[1] / source_size[1])

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from landmarks.config import DataConfig, HeatmapConfig
 from landmarks.device import autocast, choose_device, is_out_of_memory, usable_precision
-from landmarks.geometry import HEATMAP_STRIDE, compose, heatmap_to_input, invert, letterbox_map
+from landmarks.geometry import HEATMAP_STRIDE, apply_map, compose, heatmap_to_input, invert, letterbox_map
 from landmarks.heatmap import Decoded, decode, decode_with_shape
 from landmarks.images import read_gray, shrink, warp
 from landmarks.models.build import Loaded, load_model
@@ -180,10 +180,8 @@ class Predictor:
 
     def _points_px(self, views: Sequence[Decoded], to_source: torch.Tensor) -> np.ndarray:
         """Mean over the views, moved back: [B, K, 2] source px."""
-        shifts = np.mean(self._shifts, axis=0)
-        points_in = heatmap_to_input(_mean([view.points_hm for view in views])) - shifts
-        maps = to_source.numpy()
-        return np.einsum("bij,bkj->bki", maps[:, :, :2], points_in) + maps[:, None, :, 2]
+        points_in = heatmap_to_input(_mean([view.points_hm for view in views])) - np.mean(self._shifts, axis=0)
+        return np.stack([apply_map(map_23, points) for map_23, points in zip(to_source.numpy(), points_in, strict=True)])
 
 
 def _mean(views: Sequence[torch.Tensor]) -> np.ndarray:

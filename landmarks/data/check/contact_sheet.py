@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from landmarks.data.check.inventory import Entry, Finding, Inventory
+from landmarks.geometry import cut_map
 from landmarks.images import ImageError, read_gray
 
 _TILE, _TEXT, _COLUMNS, _MOST = 360, 54, 6, 72
@@ -43,7 +44,7 @@ def _tile(inventory: Inventory, finding: Finding, entry: Entry) -> np.ndarray:
         image = read_gray(entry.path)
         left, top, side = _window(inventory, finding, entry, image.shape)
         scale = _TILE / side
-        to_tile = np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
+        to_tile = cut_map((left, top), scale)
         if scale < 1:  # area first, or thin structures break up
             size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
             reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
