@@ -114,11 +114,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
     run = _assemble(config, output, here, device, model, train_set, valid_set)
     if saved:
-        try:
-            restore(run, saved)
-        except (RuntimeError, KeyError, ValueError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise CheckpointError(f"{source}: does not fit these settings ({why})") from error
+        restore(run, saved, source)
         line = _resumed_line(run, source)
     # only here is anything written: nothing can fail for a user's reason any more
     if here.rank == 0:
@@ -159,12 +155,11 @@ def _assemble(
 ) -> Run:
     train = config.train
     (records, dataset), (val_records, val_dataset) = train_set, valid_set
-    plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True, rank=here.rank, ranks=here.size)
-    val_size = validation_batch_size(train, here.size)
-    val_plan = BatchPlan(len(val_dataset), val_size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
+    ranks = {"rank": here.rank, "ranks": here.size}
+    plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True, **ranks)
+    val_plan = BatchPlan(len(val_dataset), validation_batch_size(train, here.size), seed=0, shuffle=False, **ranks)
     ema = Ema(model, train.ema_epochs * -(-len(plan) // train.accumulate)) if train.ema_epochs else None
-    shown = ema.model if ema else model
-    pinned = device.type == "cuda"
+    shown, pinned = ema.model if ema else model, device.type == "cuda"
     return Run(
         config=config,
         output=output,
@@ -176,9 +171,7 @@ def _assemble(
         val_loader=make_loader(val_dataset, val_plan, config.data, pin_memory=pinned),
         model=model,
         net=compile_network(model, device) if train.compile else model,
-        predictor=Predictor.from_settings(
-            shown, records.landmarks, config.data, config.heatmap, device=device, precision=train.precision
-        ),
+        predictor=_predictor(shown, records.landmarks, config, device),
         ema=ema,
         optimizer=make_optimizer(model, train.lr, train.weight_decay),
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
@@ -190,6 +183,11 @@ def _assemble(
         place=here,
         pictured=np.linspace(0, len(val_dataset) - 1, min(train.log_images, len(val_dataset))).astype(int).tolist(),
     )
+
+
+def _predictor(model: HRNet, landmarks: LandmarkSet, config: Config, device: torch.device) -> Predictor:
+    precision = config.train.precision
+    return Predictor.from_settings(model, landmarks, config.data, config.heatmap, device=device, precision=precision)
 
 
 def state_of(run: Run) -> dict:
@@ -210,7 +208,16 @@ def state_of(run: Run) -> dict:
     }
 
 
-def restore(run: Run, saved: dict) -> None:
+def restore(run: Run, saved: dict, source: Path) -> None:
+    """Puts a run where a checkpoint left it. Raises: CheckpointError where its parts have other sizes."""
+    try:
+        _restore(run, saved)
+    except (RuntimeError, KeyError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{source}: does not fit these settings ({why})") from error
+
+
+def _restore(run: Run, saved: dict) -> None:
     run.model.load_state_dict(saved["model"])
     if run.ema and saved["ema"]:
         run.ema.model.load_state_dict(saved["ema"])
