@@ -1,12 +1,12 @@
 """The Aariz data set in its official layout (Khalid et al., Sci Data 12, 1336, 2025); data/README.md shows the layout."""
 
-import csv
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 
+from landmarks.data.csvfile import Rows, read_csv
 from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, find_images, ground_truth, match_names
 from landmarks.schema import AARIZ29
@@ -48,29 +48,23 @@ def split_folder(root: Path, split: str) -> Path:
 def read_machines(path: Path) -> dict[str, tuple[str, float, str]]:
     """The CSV: image id -> (device, pixel size in mm, split). Raises: DataError naming the row."""
     machines = {}
-    for row in read_rows(path):
+    for line, row in read_rows(path):
         try:
             size = float(row["pixel_size"])
-        except (TypeError, ValueError):
+        except ValueError:
             size = math.nan
         if not 0 < size < math.inf:
-            raise DataError(
-                f"{path}: image {row['cephalogram_id']} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1"
-            )
-        machines[row["cephalogram_id"].strip()] = ((row["machine"] or "").strip(), size, (row.get("mode") or "").lower())
+            where = f"{path}, line {line}: image {row['cephalogram_id']}"
+            raise DataError(f"{where} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1")
+        machines[row["cephalogram_id"]] = (row["machine"], size, row.get("mode", "").lower())
     return machines
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The CSV as it stands in the file. Raises: DataError where a column is missing."""
+def read_rows(path: Path) -> Rows:
+    """The CSV as it stands in the file. Raises: DataError."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; the Aariz CSV gives each image's device and pixel size")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in _CSV_COLUMNS if column not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path}: no column '{missing[0]}'; needed are {', '.join(_CSV_COLUMNS)}")
-        return list(reader)
+    return read_csv(path, _CSV_COLUMNS, f"needed are {', '.join(_CSV_COLUMNS)}")[1]
 
 
 def reader_folders(folder: Path) -> dict[str, Path]:
@@ -103,7 +97,7 @@ def _read_split(folder: Path, split: str, truth: str, machines: dict, manifest: 
                 device=device,
                 split=split,
                 readers=readers,
-                cvm_stage=_read_cvm(folder / "Annotations" / "CVM Stages" / f"{name}.json"),
+                cvm_stage=read_cvm(folder, name),
             )
         )
     return records
@@ -133,6 +127,8 @@ def read_annotation(path: Path) -> tuple[list[dict], np.ndarray]:
                 continue
             value = entry["value"] or {"x": -1, "y": -1}
             point = (float(value["x"]), float(value["y"]))
+            if any(map(math.isinf, point)):  # JSON knows no infinity, Python's reader does
+                raise ValueError(f"{entry['symbol']} at {point}")
             if point != (-1.0, -1.0):
                 points[AARIZ29.index(entry["symbol"])] = point
     except json.JSONDecodeError as error:
@@ -142,10 +138,12 @@ def read_annotation(path: Path) -> tuple[list[dict], np.ndarray]:
     return entries, points
 
 
-def _read_cvm(path: Path) -> int | None:
+def read_cvm(folder: Path, name: str) -> int | None:
+    """The cervical stage of an image of this split, None where it has no file. Raises: DataError."""
+    path = folder / "Annotations" / "CVM Stages" / f"{name}.json"
     if not path.is_file():
         return None
     try:
         return int(json.loads(path.read_text(encoding="utf-8"))["cvm_stage"]["value"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: broken CVM file ({type(error).__name__}: {error}); restore or remove it") from error

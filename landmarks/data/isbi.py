@@ -77,6 +77,8 @@ def read_points(path: Path) -> np.ndarray:
         points = np.array([[float(word) for word in line.split(",")] for line in lines])
         if points.shape != (len(ISBI19), 2):
             raise ValueError(f"{len(lines)} lines of points")
+        if np.isinf(points).any():
+            raise ValueError("a point at infinity")
     except ValueError as error:
         raise DataError(f"{path}: not 19 lines 'x,y' ({error}); restore the file") from error
     return np.where((points == -1).all(axis=1, keepdims=True), np.nan, points)

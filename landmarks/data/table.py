@@ -1,11 +1,11 @@
 """A user's own data: a folder with images/ and landmarks.csv; data/README.md shows an example."""
 
-import csv
 import math
 from pathlib import Path
 
 import numpy as np
 
+from landmarks.data.csvfile import Rows, read_csv
 from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError, Record, RecordSet, cut_validation
 from landmarks.images import image_files
@@ -24,11 +24,9 @@ def read_table(root: Path, *, split: str, val_fraction: float, seed: int, cut_tr
     path = root / "landmarks.csv"
     if not path.is_file():
         raise DataError(f"{path}: no such file; a table data set is a folder with images/ and landmarks.csv")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        landmarks = _landmarks(path, list(reader.fieldnames or ()))
-        manifest = Manifest(root)
-        records = [_record(root, path, reader.line_num, row, landmarks, manifest) for row in reader]
+    landmarks, rows = read_rows(path)
+    manifest = Manifest(root)
+    records = [_record(root, path, line, row, landmarks, manifest) for line, row in rows]
     if not records:
         raise DataError(f"{path}: no rows")
     _same_images(root, path, records)
@@ -46,9 +44,9 @@ def read_table(root: Path, *, split: str, val_fraction: float, seed: int, cut_tr
     return RecordSet(landmarks=landmarks, records=tuple(records), note=note)
 
 
-def _landmarks(path: Path, columns: list[str]) -> LandmarkSet:
-    if "image" not in columns:
-        raise DataError(f"{path}: no column 'image'; the header is image,<symbol>_x,<symbol>_y,...")
+def read_rows(path: Path) -> tuple[LandmarkSet, Rows]:
+    """What the table's header names, and the rows as they stand in the file. Raises: DataError."""
+    columns, rows = read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,...")
     symbols = [column[:-2] for column in columns if column.endswith("_x")]
     for column in columns:
         if column not in _EXTRA and (column[-2:] not in ("_x", "_y") or column[:-2] not in symbols):
@@ -58,18 +56,16 @@ def _landmarks(path: Path, columns: list[str]) -> LandmarkSet:
             raise DataError(f"{path}: no column '{symbol}_y' beside '{symbol}_x'")
     if not symbols:
         raise DataError(f"{path}: no landmark columns; write <symbol>_x and <symbol>_y")
-    return LandmarkSet(name="table", symbols=tuple(symbols), groups=GROUPS)
+    return LandmarkSet(name="table", symbols=tuple(symbols), groups=GROUPS), rows
 
 
 def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet, manifest: Manifest) -> Record:
     where = f"{path}, line {line}"
-    image_path = root / "images" / (row["image"] or "")
+    image_path = root / "images" / row["image"]
     if not image_path.is_file():
         raise DataError(f"{where}: no image {image_path}; add the image or remove the row")
-    points = [[_number(row[f"{s}_{axis}"], where, f"{s}_{axis}") for axis in "xy"] for s in landmarks.symbols]
-    size = _number(row.get("pixel_size"), where, "pixel_size")
-    if size <= 0:
-        raise DataError(f"{where}: pixel_size is {size:g}; write millimetres above 0, or leave it empty")
+    points = [[read_number(row, f"{s}_{axis}", where) for axis in "xy"] for s in landmarks.symbols]
+    size = read_pixel_size(row, where)
     return Record(
         image_id=Path(row["image"]).stem,
         image_path=image_path,
@@ -80,14 +76,24 @@ def _record(root: Path, path: Path, line: int, row: dict, landmarks: LandmarkSet
     )
 
 
-def _number(word: str | None, where: str, column: str) -> float:
-    """A cell; empty means not annotated or unknown."""
-    if word is None or not word.strip():
-        return math.nan
+def read_number(row: dict[str, str], column: str, where: str) -> float:
+    """A cell, NaN where it is empty: not annotated, or unknown. Raises: DataError."""
+    word = row.get(column) or "nan"
     try:
-        return float(word)
-    except ValueError as error:
-        raise DataError(f"{where}: column {column} holds '{word}'; write a number or leave it empty") from error
+        number = float(word)
+    except ValueError:
+        number = math.inf
+    if math.isinf(number):
+        raise DataError(f"{where}: column {column} holds '{word}'; write a number or leave it empty")
+    return number
+
+
+def read_pixel_size(row: dict[str, str], where: str) -> float:
+    """In mm, NaN where it is not given. Raises: DataError."""
+    size = read_number(row, "pixel_size", where)
+    if size <= 0:
+        raise DataError(f"{where}: pixel_size is {size:g}; write millimetres above 0, or leave it empty")
+    return size
 
 
 def _same_images(root: Path, path: Path, records: list[Record]) -> None:

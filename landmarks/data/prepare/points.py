@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.data import aariz, isbi
+from landmarks.data.csvfile import read_csv
 from landmarks.data.manifest import Resized, image_name
 from landmarks.schema import ISBI19
 
@@ -53,10 +54,8 @@ def write_isbi_points(root: Path, output: Path, images: dict[str, Resized], file
 
 def write_table_points(root: Path, output: Path, images: dict[str, Resized], files: dict[str, str]) -> None:
     """landmarks.csv with the images' new names; columns that are no point and no pixel size stay as they are."""
-    with (root / "landmarks.csv").open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns, rows = list(reader.fieldnames or ()), list(reader)
-    for row in rows:
+    columns, rows = read_csv(root / "landmarks.csv")
+    for _, row in rows:
         name = image_name(root, root / "images" / row["image"])
         row["image"] = Path(files[name]).relative_to("images").as_posix()
         for symbol in {column[:-2] for column in columns if column.endswith("_x")}:
@@ -64,19 +63,17 @@ def write_table_points(root: Path, output: Path, images: dict[str, Resized], fil
             x, y = images[name].to_copy(np.array(point))
             if np.isfinite((x, y)).all():
                 row[f"{symbol}_x"], row[f"{symbol}_y"] = round(float(x), _DECIMALS), round(float(y), _DECIMALS)
-        if (row.get("pixel_size") or "").strip():
+        if row.get("pixel_size"):
             row["pixel_size"] = repr(float(row["pixel_size"]) * images[name].pixel_factor)
-    _write_csv(output / "landmarks.csv", columns, rows)
+    _write_csv(output / "landmarks.csv", columns, [row for _, row in rows])
 
 
 def _write_aariz_csv(source: Path, target: Path, suffixes: dict[str, str], factors: dict[str, float]) -> None:
-    with source.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns, rows = list(reader.fieldnames or ()), list(reader)
+    columns, rows = read_csv(source)
     # rows of images that are not here (a partial copy of the data set) are left out: their sizes are not known
-    kept = [row for row in rows if row["cephalogram_id"].strip() in factors]
+    kept = [row for _, row in rows if row["cephalogram_id"] in factors]
     for row in kept:
-        name = row["cephalogram_id"].strip()
+        name = row["cephalogram_id"]
         row["pixel_size"] = repr(float(row["pixel_size"]) * factors[name])
         if "image_format" in row:
             row["image_format"] = suffixes[name].lower()
