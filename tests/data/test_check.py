@@ -11,6 +11,7 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data.aariz import CSV_NAME
+from landmarks.data.check.inventory import take_inventory
 from landmarks.data.check.run import check_dataset, check_report, write_check
 from landmarks.data.check.store import store_check, stored_findings
 from landmarks.data.records import DataError
@@ -185,6 +186,26 @@ def test_table_without_known_landmarks(tmp_path):
     assert [(f.kind, f.images) for f in check.inventory.findings] == [
         ("annotation missing", ("c",)), ("image missing", ("d",)), ("point outside", ("b",))]  # fmt: skip
     assert check.devices[0].verdict == "unknown"
+
+
+def test_the_check_finds_what_training_refuses(tmp_path, sound):
+    (tmp_path / "images").mkdir()
+    for name in "abc":
+        cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.eye(60, dtype=np.uint8))
+    cells = "a.png,#WERT!,2,0.1\nb.png,1,2,0\nc.png,-inf,,0.1\n"
+    (tmp_path / "landmarks.csv").write_text("image, S_x, S_y, pixel_size\n" + cells)
+    found = take_inventory(tmp_path, "table").findings
+    assert [(f.kind, f.images) for f in found] == [("broken cell", (name,)) for name in "abc"]
+    aariz = shutil.copytree(sound, tmp_path / "aariz")
+    stage = sorted((aariz / "train" / "Annotations" / "CVM Stages").glob("*.json"))[0]
+    stage.write_text("{")
+    assert [(f.kind, f.images) for f in take_inventory(aariz, "aariz").findings] == [("CVM stage broken", (stage.stem,))]
+
+
+def test_symbols_of_another_kind_in_an_aariz_file(sound, tmp_path):
+    plant = Planter(shutil.copytree(sound, tmp_path / "set"))
+    plant.edit(sorted(plant.images)[0], lambda _, all_: all_.append({"symbol": "Note", "value": "by hand"}))
+    assert not take_inventory(plant.root, "aariz").findings
 
 
 def test_real_sets(real_data):

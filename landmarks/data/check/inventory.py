@@ -1,6 +1,5 @@
 """What a data set holds, read with all its defects: the readers stop at the first one, a check lists them all."""
 
-import csv
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.data import aariz, isbi
+from landmarks.data import aariz, isbi, table
 from landmarks.data.manifest import Manifest
 from landmarks.data.records import DataError
 from landmarks.images import image_files
-from landmarks.schema import AARIZ29, GROUPS, ISBI19, LandmarkSet
+from landmarks.schema import AARIZ29, ISBI19, LandmarkSet
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +90,10 @@ def _aariz(root: Path) -> Inventory:
                 if entry.image_id in files:
                     _aariz_points(inventory, entry, reader, files[entry.image_id])
         for entry in entries:
+            try:
+                aariz.read_cvm(folder, entry.image_id)
+            except DataError as error:
+                inventory.add("CVM stage broken", f"{entry.image_id}: {error}", entry.image_id)
             if entry.image_id in machines:
                 entry.device, size, mode = machines.pop(entry.image_id)
                 entry.pixel_size = manifest.pixel_size(entry.path, size)
@@ -111,7 +114,7 @@ def _aariz_csv(inventory: Inventory, path: Path) -> dict[str, tuple[str, float, 
     except DataError as error:
         inventory.add("CSV broken", str(error))
         return {}
-    counts = Counter(row["cephalogram_id"].strip() for row in aariz.read_rows(path))
+    counts = Counter(row["cephalogram_id"] for _, row in aariz.read_rows(path))
     for name, count in counts.items():
         if count > 1:
             inventory.add("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
@@ -130,11 +133,11 @@ def _aariz_points(inventory: Inventory, entry: Entry, reader: str, path: Path) -
     if doubled:
         line = f"{entry.image_id}: {', '.join(doubled)} more than once in the {reader} reader's file"
         inventory.add("doubled point", line, entry.image_id, symbols=doubled)
-    unset = tuple(item["symbol"] for item in entries if _is_unset(item["value"]))
+    unset = tuple(i["symbol"] for i in entries if i["symbol"] in AARIZ29.symbols and _is_unset(i["value"]))
     if unset:
         line = f"{entry.image_id}: {', '.join(unset)} at (-1, -1) in the {reader} reader's file"
         inventory.add("point (-1, -1)", line, entry.image_id, symbols=unset)
-        points[[AARIZ29.index(s) for s in unset if s in AARIZ29.symbols]] = np.nan
+        points[[AARIZ29.index(s) for s in unset]] = np.nan
     entry.readers[reader] = points
     _missing(inventory, entry, reader, tuple(s for s in AARIZ29.symbols if s not in counts))
 
@@ -199,33 +202,16 @@ def _table(root: Path) -> Inventory:
     path = root / "landmarks.csv"
     if not path.is_file() or not (root / "images").is_dir():
         raise DataError(f"{root}: a table data set is a folder with images/ and landmarks.csv")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows, columns = list(reader), reader.fieldnames or ()
-    symbols = tuple(column[:-2] for column in columns if column.endswith("_x") and f"{column[:-2]}_y" in columns)
-    if "image" not in columns or not symbols:
-        raise DataError(f"{path}: the header is image,<symbol>_x,<symbol>_y,...")
-    inventory, manifest = (
-        Inventory(root=root, landmarks=LandmarkSet(name="table", symbols=symbols, groups=GROUPS)),
-        Manifest(root),
-    )
-    for row in rows:
-        place = root / "images" / (row["image"] or "")
+    landmarks, rows = table.read_rows(path)
+    inventory, manifest = Inventory(root=root, landmarks=landmarks), Manifest(root)
+    for line, row in rows:
+        place = root / "images" / row["image"]
         if not place.is_file():
             inventory.add("image missing", f"{row['image']}: a row, but no image", Path(row["image"] or "?").stem)
             continue
-        entry = Entry(image_id=place.stem, path=place, split=row.get("split") or "all", device=row.get("device") or "unknown")
-        size = _number(row.get("pixel_size"))
-        entry.pixel_size = manifest.pixel_size(place, size) if size > 0 else None
-        points = np.array([[_number(row[f"{s}_{axis}"]) for axis in "xy"] for s in symbols])
-        unset = (points == -1).all(axis=1)
-        if unset.any():
-            names = tuple(np.array(symbols)[unset].tolist())
-            line = f"{entry.image_id}: {', '.join(names)} at (-1, -1)"
-            inventory.add("point (-1, -1)", line, entry.image_id, symbols=names)
-        _missing(inventory, entry, "truth", tuple(np.array(symbols)[np.isnan(points).any(axis=1)].tolist()))
-        points[unset | np.isnan(points).any(axis=1)] = np.nan
-        entry.readers["truth"] = points
+        device, split = row.get("device") or "unknown", row.get("split") or "all"
+        entry = Entry(image_id=place.stem, path=place, split=split, device=device)
+        _table_cells(inventory, entry, row, f"{path}, line {line}", manifest)
         inventory.entries.append(entry)
     listed = {entry.path for entry in inventory.entries}
     for image in image_files(root / "images", below=True):
@@ -234,8 +220,25 @@ def _table(root: Path) -> Inventory:
     return inventory
 
 
-def _number(word: str | None) -> float:
+def _table_cells(inventory: Inventory, entry: Entry, row: dict[str, str], where: str, manifest: Manifest) -> None:
+    symbols, broken = inventory.landmarks.symbols, set()
+    points = np.full((len(symbols), 2), np.nan)
+    for k, symbol in enumerate(symbols):
+        try:
+            points[k] = [table.read_number(row, f"{symbol}_{axis}", where) for axis in "xy"]
+        except DataError as error:
+            broken.add(symbol)
+            inventory.add("broken cell", f"{entry.image_id}: {error}", entry.image_id, symbols=(symbol,))
     try:
-        return float(word) if word and word.strip() else math.nan
-    except ValueError:
-        return math.nan
+        size = table.read_pixel_size(row, where)
+        entry.pixel_size = None if math.isnan(size) else manifest.pixel_size(entry.path, size)
+    except DataError as error:
+        inventory.add("broken cell", f"{entry.image_id}: {error}", entry.image_id)
+    unset = (points == -1).all(axis=1)
+    if unset.any():
+        names = tuple(np.array(symbols)[unset].tolist())
+        inventory.add("point (-1, -1)", f"{entry.image_id}: {', '.join(names)} at (-1, -1)", entry.image_id, symbols=names)
+    gaps = np.isnan(points).any(axis=1)
+    _missing(inventory, entry, "truth", tuple(s for s, gap in zip(symbols, gaps, strict=True) if gap and s not in broken))
+    points[unset | gaps] = np.nan
+    entry.readers["truth"] = points
