@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +15,9 @@ from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
+from landmarks.data.exclusions import without_excluded
 from landmarks.data.isbi import read_isbi
-from landmarks.data.records import DataError, Record, RecordSet, read_exclusions
+from landmarks.data.records import DataError, Record, RecordSet
 from landmarks.data.resources import usable_cores
 from landmarks.data.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 from landmarks.data.table import read_table
@@ -57,11 +57,10 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
         # whoever validates on another split needs no row of 'train' for it
         cut = data.val_split == "valid"
         found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed, cut_train=cut)
-    excluded = read_exclusions(Path(data.exclude)) if data.exclude else {}
-    records = tuple(record for record in found.records if record.image_id not in excluded)
-    if not records:
+    if data.exclude:
+        found = without_excluded(found, Path(data.exclude), root, data.format)
+    if not found.records:
         raise DataError(f"{root}: no images in split '{split}'")
-    found = replace(found, records=records)
     if not data.landmarks:
         return found
     try:

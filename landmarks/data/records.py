@@ -1,6 +1,5 @@
 """What one labelled cephalogram is, whatever format it came from."""
 
-import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,7 +43,7 @@ class RecordSet:
     landmarks: LandmarkSet
     records: tuple[Record, ...]
     note: str = ""
-    """A line for the user on how the split was made, where the data set does not say it."""
+    """Lines for the user on how the split was made, where the data set does not say it."""
 
     def select(self, symbols: tuple[str, ...]) -> "RecordSet":
         """The same images with these landmarks alone, in this order."""
@@ -103,17 +102,6 @@ def match_names(images: dict[str, Path], annotated: dict[str, Path], what: str) 
     for name in sorted(annotated.keys() - images.keys()):
         others = len(annotated.keys() - images.keys()) - 1
         raise DataError(f"{annotated[name]}: {what} without image{_and_more(others)}; add the image or remove the file")
-
-
-def read_exclusions(path: Path) -> dict[str, str]:
-    """CSV `image,reason` -> reason by image id. Raises: DataError."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(line for line in file if not line.startswith("#"))
-        if "image" not in (reader.fieldnames or ()):
-            raise DataError(f"{path}: no column 'image'; the header is image,reason")
-        return {row["image"]: row.get("reason") or "" for row in reader}
 
 
 def cut_validation(records: list[Record], split: str, fraction: float, seed: int) -> list[Record]:

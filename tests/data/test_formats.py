@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from landmarks.config import DataConfig
+from landmarks.data.check.inventory import take_inventory
 from landmarks.data.loading import open_dataset, read_split
 from landmarks.data.records import DataError
 from landmarks.images import ImageError
@@ -132,8 +133,24 @@ def test_exclusions_and_a_choice_of_landmarks(aariz, tmp_path):
     assert [record.image_id for record in chosen.records] == ids[1:]
     assert chosen.landmarks.symbols[0] == "S"
     assert len(chosen.landmarks) == 13
+    assert not chosen.note
     with pytest.raises(DataError, match="unknown landmark 'Zz'"):
         read_split(settings(aariz, landmarks=("Zz",)), "train", seed=0)
+
+
+def test_exclusions_that_match_nothing_are_told(aariz, tmp_path):
+    """Otherwise a figure is called clean that is not."""
+    ids = {split: read_split(settings(aariz), split, seed=0).records[0].image_id for split in ("train", "test")}
+    data, path = settings(aariz, exclude=str(tmp_path / "exclude.csv")), tmp_path / "exclude.csv"
+    path.write_text(f"image,reason\n {ids['train']}.PNG , blanks and a suffix\n{ids['test']},of another split\n")
+    found = read_split(data, "train", seed=0)
+    assert ids["train"] not in {record.image_id for record in found.records}
+    assert not found.note
+    path.write_text(path.read_text() + "nobody,\n")
+    assert read_split(data, "train", seed=0).note == "data.exclude: 1 of 3 ids are in no split of this data set: nobody"
+    path.write_text("image,reason\nnobody,\nnothing,\n")
+    with pytest.raises(DataError, match="none of its 2 ids is an image"):
+        read_split(data, "train", seed=0)
 
 
 def write_table(root, rows, images=("a", "b", "c", "d")):
@@ -196,6 +213,54 @@ def test_a_split_column_without_valid(tmp_path):
 def test_defects_of_a_table(tmp_path, rows, line):
     with pytest.raises(DataError, match=line):
         read_split(write_table(tmp_path / "t", rows), "all", seed=0)
+
+
+HEADER = "image,P_x,P_y,pixel_size\na.png,1,2,0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (HEADER + "b.png,1,5,2,0.1\n", "line 3: 5 cells for 4 columns"),
+        (HEADER + "b.png,1\n", "line 3: 2 cells for 4 columns"),
+        (HEADER + 'b.png,"1,2,0.1\n' + "c.png,1,2,0.1\n" * 20_000, "line 3: .*stray quote"),
+        (HEADER + 'b.png,"1\n2",3,4\n', "line 3: .*several lines"),
+        (HEADER + "b.png,inf,2,0.1\n", "line 3: column P_x holds 'inf'"),
+        (HEADER + "b.png,1,2,inf\n", "line 3: column pixel_size holds 'inf'"),
+        (HEADER.replace("P_y", "P_x"), "column 'P_x' stands twice"),
+        (HEADER.replace(",", ";"), "divided by ';'"),
+        ((HEADER + "ä.png,1,2,0.1\n").encode("latin-1"), "save it as UTF-8"),
+        (HEADER.encode("utf-16"), "save it as UTF-8"),
+        (HEADER.encode("utf-16-le"), "save it as UTF-8"),
+    ],
+)
+def test_a_broken_csv_is_one_line_with_its_place(tmp_path, content, line):
+    """For training and for the check alike: a row that is read wrongly would move points without a word."""
+    data = write_table(tmp_path / "t", ["image,P_x,P_y"], images=("a",))
+    (tmp_path / "t" / "landmarks.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    (tmp_path / "t" / "images" / "b.png").write_bytes((tmp_path / "t" / "images" / "a.png").read_bytes())
+    with pytest.raises(DataError, match=rf"landmarks\.csv.*{line}") as caught:
+        read_split(data, "all", seed=0)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+    if "inf" not in line:  # the check lists what single cells hold
+        with pytest.raises(DataError, match=line):
+            take_inventory(tmp_path / "t", "table")
+
+
+def test_blanks_in_a_csv_mean_nothing(tmp_path):
+    data = write_table(tmp_path / "t", ["image, S_x , S_y, split", "a.png, 1 , 2, all"], images=("a",))
+    found = read_split(data, "all", seed=0)
+    assert found.landmarks.symbols == ("S",)
+    np.testing.assert_array_equal(found.records[0].points_px, [[1, 2]])
+
+
+def test_an_aariz_csv_with_a_decimal_comma(aariz):
+    path = aariz / "cephalogram_machine_mappings.csv"
+    head, first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([head, first.replace("0.", "0,", 1), *rest]))
+    with pytest.raises(DataError, match=r"mappings\.csv, line 2: \d cells for \d columns"):
+        read_split(settings(aariz), "train", seed=0)
 
 
 def test_which_files_of_a_table_are_images(tmp_path):

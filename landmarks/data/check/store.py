@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from landmarks.config import DataConfig
-from landmarks.data.records import DataError, read_exclusions
+from landmarks.data.exclusions import read_exclusions
+from landmarks.data.records import DataError
 
 CHECK_VERSION = 1
 CHECKS_FOLDER = "checks"
