@@ -7,6 +7,9 @@ import numpy as np
 
 from landmarks.geometry import letterbox_scale, resize_map
 
+# a broken file gets our own line, which names it; OpenCV's do not
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
@@ -30,23 +33,28 @@ def image_files(folder: Path, *, below: bool = False) -> list[Path]:
 def read_gray(path: Path) -> np.ndarray:
     """Image file -> uint8 [H, W].
 
-    Raises: ImageError naming the file where it is missing, empty, truncated or no image.
+    Raises: ImageError naming the file where it is missing, empty, truncated, too large or no image.
     """
     try:
         content = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
-    image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); replace the file") from error
+    try:
+        image = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
+        if image is None and content.size and cv2.imdecode(content, cv2.IMREAD_UNCHANGED) is not None:
+            raise ImageError(f"{path}: pixels of an unusual kind, such as 32 bits; save it as gray of 8 or 16 bits")
+    except cv2.error as error:
+        raise ImageError(f"{path}: too large to decode; save it smaller") from error
     if image is None or _truncated(content):
-        raise ImageError(f"{path}: broken or truncated image; replace the file or list it in data.exclude")
+        raise ImageError(f"{path}: broken or truncated image; replace the file")
     return image
 
 
 def _truncated(content: np.ndarray) -> bool:
     """OpenCV fills the missing part of a cut-off file with gray, so the end marks are looked at."""
-    head, end = content[:4].tobytes(), content[-4096:].tobytes()
+    # some devices pad the file behind the end mark, with zeros or otherwise: it is looked for in the last part before them
+    head, end = content[:4].tobytes(), content.tobytes().rstrip(b"\0")[-4096:]
     if head[:2] == b"\xff\xd8":
-        # some devices pad the file behind the end mark, so the mark is looked for in the last part, not at its end
         return b"\xff\xd9" not in end
     if head == b"\x89PNG":
         return b"IEND" not in end

@@ -58,7 +58,7 @@ def open_store(records: Iterable[Record], data: DataConfig, *, say: Callable[[st
         store = build(key, paths, data, say)
         if store is not None:
             if store.errors and data.on_error == "stop":
-                raise DataError(next(iter(store.errors.values())))
+                raise DataError(f"{next(iter(store.errors.values()))}, or list it in data.exclude")
             return store
     if order:
         say("cache: none; every image is decoded each time that it is used, which is slow")

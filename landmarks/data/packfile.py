@@ -89,7 +89,7 @@ def write_pack(file: BinaryIO, key: str, paths: list[Path], data: DataConfig) ->
             return shrink(image, data.image_size, data.cache_scale)[0], image.shape, ""
         except ImageError as error:
             if data.on_error == "stop":
-                raise DataError(str(error)) from error
+                raise DataError(f"{error}, or list it in data.exclude") from error
             return np.zeros((1, 1), np.uint8), (1, 1), str(error)
 
     about = {"image_size": list(data.image_size), "cache_scale": data.cache_scale, "folder": _common_folder(paths)}

@@ -5,6 +5,8 @@ import dataclasses
 import json
 import re
 import shutil
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -14,7 +16,7 @@ from landmarks.config import DataConfig
 from landmarks.data.check.inventory import take_inventory
 from landmarks.data.loading import open_dataset, read_split
 from landmarks.data.records import DataError
-from landmarks.images import ImageError
+from landmarks.images import ImageError, read_gray
 from landmarks.schema import AARIZ29, ISBI19
 
 
@@ -124,6 +126,32 @@ def test_a_broken_image_is_named(aariz, damage, suffix):
     assert str(broken) in str(caught.value)
     _, dataset = open_train(aariz, on_error="skip")
     assert sum(dataset[(0, i)].error != "" for i in range(len(dataset))) == 1
+
+
+def png_header(height: int, width: int) -> bytes:
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
+
+
+def test_images_that_decode_and_that_do_not(tmp_path, capfd):
+    image = np.random.default_rng(0).integers(0, 255, (60, 50), dtype=np.uint8)
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    path = tmp_path / "a.jpg"
+    for content in (jpeg + b"\0" * 5000, jpeg + b"made by a device"):
+        path.write_bytes(content)
+        assert read_gray(path).shape == image.shape
+    for content, line in [
+        (jpeg[: len(jpeg) // 2] + b"\0" * 5000, "broken or truncated image"),
+        (cv2.imencode(".tif", image.astype(np.float32))[1].tobytes(), "pixels of an unusual kind, such as 32 bits"),
+        (png_header(50_000, 50_000), "too large to decode"),
+    ]:
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match=line):
+            read_gray(path)
+    assert capfd.readouterr().err == "", "OpenCV's own lines name no file"
 
 
 def test_exclusions_and_a_choice_of_landmarks(aariz, tmp_path):
