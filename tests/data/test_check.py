@@ -106,6 +106,10 @@ def planter(sound, tmp_path_factory):
         plant.swap("Me", "Gn", readers, least_px=6)
     # both cusps wrong alike by both readers make as likely a head: only a contradiction shows
     plant.swap("UPM", "LPM", READERS[1:], least_px=5)
+    dark = plant.images[plant.take("no contrast")]
+    twelve_bits = read_gray(dark).astype(np.uint16) * 16
+    dark.unlink()
+    cv2.imwrite(str(dark.with_suffix(".png")), twelve_bits)
     plant.copy_image("identical images", "train")
     plant.copy_image("identical images across splits", "test")
     plant.copy_image("near-identical images across splits", "valid", lambda im: cv2.convertScaleAbs(im, alpha=0.8, beta=20))
