@@ -51,7 +51,7 @@ def read_run(path: Path, split: str | None) -> Run:
                 )
                 for row in csv.DictReader(file)
             }
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise ComparisonError(
             f"{folder}: not an evaluation ({type(error).__name__}: {error}); run tools/eval.py again"
         ) from error
