@@ -29,7 +29,14 @@ def main() -> int:
             jpeg=args.jpeg,
             say=lambda line: print(line, file=sys.stderr),
         )
-    except (ValueError, OSError) as error:
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except OSError as error:  # a full disk names no file
+        place = error.filename or args.output
+        print(f"{place}: {error.strerror or error}; once that is mended the same command goes on from here", file=sys.stderr)
+        return 2
+    except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     size = sum(path.stat().st_size for path in args.output.rglob("*") if path.is_file())

@@ -57,10 +57,10 @@ class Manifest:
         try:
             images = json.loads(path.read_text(encoding="utf-8"))["images"]
             self._images = {
-                name: Resized(source_size=tuple(entry["source_size"]), size=tuple(entry["size"]))
+                name: Resized(source_size=_size(entry["source_size"]), size=_size(entry["size"]))
                 for name, entry in images.items()
             }
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: broken ({type(error).__name__}: {error}); prepare the data set again") from error
 
     def of(self, image_path: Path) -> Resized | None:
@@ -83,6 +83,13 @@ class Manifest:
         resized = self.of(image_path)
         x, y = resized.pixel_factors if resized else (1.0, 1.0)
         return source_mm * x, source_mm * y
+
+
+def _size(sides: list) -> tuple[int, int]:
+    height, width = sides
+    if not (height > 0 and width > 0):
+        raise ValueError(f"an image of {height} x {width} px")
+    return height, width
 
 
 def image_name(root: Path, image_path: Path) -> str:

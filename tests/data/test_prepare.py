@@ -108,3 +108,69 @@ def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch):
     (small / "prepared.json").unlink()
     with pytest.raises(DataError, match="not empty"):
         prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+
+
+def table_of(root, *cells):
+    """Large and small images below images/, and a row for each of these cells."""
+    (root / "images").mkdir(parents=True)
+    for cell in cells:
+        cv2.imwrite(str(root / "images" / cell), np.full((300, 200), 90, np.uint8))
+    rows = [f"{cell},100,200,-1,-1" for cell in cells]
+    (root / "landmarks.csv").write_text("\n".join(["image,P_x,P_y,Q_x,Q_y", *rows]) + "\n")
+    return root
+
+
+@pytest.mark.parametrize("cell", ["../../pool/b.png", "{pool}/b.png", "../b.png"])
+def test_no_original_outside_the_data_set_is_written_over(tmp_path, cell):
+    """Its copy would have the original's own path; training on it is right all the same, and so is a link to it."""
+    root, pool = table_of(tmp_path / "t", "a.png"), tmp_path / "pool"
+    pool.mkdir()
+    cell = cell.format(pool=pool)
+    original = root / "images" / cell
+    cv2.imwrite(str(original), np.full((300, 200), 60, np.uint8))
+    content = original.read_bytes()
+    with (root / "landmarks.csv").open("a") as file:
+        file.write(f"{cell},1,2,3,4\n")
+    assert len(read(root, "table", "all")) == 2
+    with pytest.raises(DataError, match=r"b\.png: lies outside .*images"):
+        prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+    assert not (tmp_path / "small").exists()
+    (root / "images" / "b.png").symlink_to(original.resolve())
+    (root / "landmarks.csv").write_text((root / "landmarks.csv").read_text().replace(cell, "b.png"))
+    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+    assert original.read_bytes() == content
+    assert [read_gray(record.image_path).shape for record in read(tmp_path / "small", "table", "all")] == [(100, 67)] * 2
+
+
+def test_going_on_after_the_original_has_changed(tmp_path):
+    """Images that have left it, or are of another format now, leave the copy too; a spoilt log loses no work."""
+    root, small = table_of(tmp_path / "t", "a.png", "b.png", "c.png", "d.png"), tmp_path / "small"
+    broken = (root / "images" / "d.png").read_bytes()
+    (root / "images" / "d.png").write_bytes(broken[:60])
+    with pytest.raises(DataError, match="broken or truncated image; replace the file; nothing is lost"):
+        prepare(root, "table", small, long_side=300, jpeg=None, say=quiet)
+    (root / "images" / "d.png").write_bytes(broken)
+    (root / "images" / "b.png").unlink()
+    (root / "images" / "c.png").unlink()
+    cv2.imwrite(str(root / "images" / "c.jpg"), np.full((300, 200), 90, np.uint8))
+    text = (root / "landmarks.csv").read_text().replace("c.png", "c.jpg")
+    (root / "landmarks.csv").write_text("".join(line for line in text.splitlines(True) if not line.startswith("b.png")))
+    log = small / "prepared.unfinished.jsonl"
+    log.write_text(log.read_text() + '{"image": "images/a"}\n{"image": "ima')
+    lines = []
+    prepare(root, "table", small, long_side=300, jpeg=None, say=lines.append)
+    assert lines == ["going on: 3 images are already there"]
+    assert sorted(path.name for path in (small / "images").iterdir()) == ["a.png", "c.jpg", "d.png"]
+    assert_same(read(root, "table", "all"), read(small, "table", "all"), 300)
+
+
+def test_a_log_cut_off_in_its_first_line_and_points_that_are_none(tmp_path):
+    root, small = table_of(tmp_path / "t", "a.png"), tmp_path / "small"
+    small.mkdir()
+    (small / "prepared.unfinished.jsonl").write_text('{"format": "ta')
+    prepare(root, "table", small, long_side=100, jpeg=None, say=quiet)
+    assert (small / "landmarks.csv").read_text().splitlines()[1].endswith(",-1,-1")
+    manifest = small / "prepared.json"
+    manifest.write_text(manifest.read_text().replace("300,", ""))
+    with pytest.raises(DataError, match=r"prepared\.json: broken"):
+        read(small, "table", "all")

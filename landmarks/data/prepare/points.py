@@ -61,7 +61,7 @@ def write_table_points(root: Path, output: Path, images: dict[str, Resized], fil
         for symbol in {column[:-2] for column in columns if column.endswith("_x")}:
             point = [float(row[f"{symbol}_{axis}"] or "nan") for axis in "xy"]
             x, y = images[name].to_copy(np.array(point))
-            if np.isfinite((x, y)).all():
+            if np.isfinite((x, y)).all() and point != [-1, -1]:
                 row[f"{symbol}_x"], row[f"{symbol}_y"] = round(float(x), _DECIMALS), round(float(y), _DECIMALS)
         if row.get("pixel_size"):
             row["pixel_size"] = repr(float(row["pixel_size"]) * images[name].pixel_factor)
@@ -81,10 +81,14 @@ def _write_aariz_csv(source: Path, target: Path, suffixes: dict[str, str], facto
 
 
 def _scaled_value(value: dict | None, resized: Resized) -> dict | None:
-    """A point of an annotation file; None and (-1, -1) say that there is none and stay so."""
-    if not value or (value["x"], value["y"]) == (-1, -1):
+    """A point of an annotation file; what says that there is none stays so: nothing, and (-1, -1)."""
+    try:
+        point_px = np.array([value["x"], value["y"]], dtype=np.float64)
+    except (TypeError, KeyError, ValueError):  # of a symbol that is no landmark of the set
         return value
-    x, y = resized.to_copy(np.array([value["x"], value["y"]], dtype=np.float64))
+    if (point_px == -1).all():
+        return value
+    x, y = resized.to_copy(point_px)
     return value | {"x": round(float(x), _DECIMALS), "y": round(float(y), _DECIMALS)}
 
 

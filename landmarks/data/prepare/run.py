@@ -22,6 +22,7 @@ from landmarks.geometry import resize_map
 from landmarks.images import ImageError, read_gray
 
 _LOG_NAME = "prepared.unfinished.jsonl"
+_LOGGED = {"image", "state", "file", "source_size", "size"}
 _LOCK_NAME = ".prepare.lock"
 _COPIED = (".png", ".jpg", ".jpeg")
 
@@ -47,8 +48,11 @@ def prepare(
     with exclusive(output / _LOCK_NAME, lambda: say(f"waiting for another process that writes {output}")):
         if (output / MANIFEST_NAME).exists():
             raise DataError(f"{output}: already holds a prepared data set; choose a new folder or remove it")
-        done = _resume(output, settings, say)
-        images, files = _write_images(root, output, paths, done, long_side, jpeg)
+        logged = _resume(output, settings, say)
+        images, files = _write_images(root, output, paths, logged, long_side, jpeg)
+        # images that have left the original since they were written, or are of another format there
+        for file in {entry["file"] for entry in logged} - set(files.values()):
+            (output / file).unlink()
         write = {"isbi2015": write_isbi_points, "table": write_table_points}.get(data_format, write_aariz_points)
         write(root, output, images, files)
         _write_manifest(output, settings, images)
@@ -83,7 +87,17 @@ def _image_paths(root: Path, data_format: str) -> list[Path]:
         records = [r for split in present_splits(root) for r in read_aariz(root, split=split, truth="mean").records]
     if not records:
         raise DataError(f"{root}: no images")
+    # the copy has each image at the same place below its own folder: one from elsewhere would be written over
+    inside = root / "images" if data_format == "table" else root
+    for record in records:
+        if not _is_below(record.image_path, inside):
+            raise DataError(f"{record.image_path}: lies outside {inside}; to prepare it, put it or a link to it there")
     return [record.image_path for record in records]
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """By its words: a link below the folder may lead anywhere."""
+    return path.is_relative_to(folder) and ".." not in path.relative_to(folder).parts
 
 
 def present_splits(root: Path) -> list[str]:
@@ -94,32 +108,37 @@ def present_splits(root: Path) -> list[str]:
     return found
 
 
-def _resume(output: Path, settings: dict, say: Callable[[str], None]) -> dict[str, dict]:
-    """What an interrupted run has written, by image name. Raises: DataError where it had other settings."""
-    log, done = output / _LOG_NAME, {}
-    if not log.is_file():
+def _resume(output: Path, settings: dict, say: Callable[[str], None]) -> list[dict]:
+    """The log's entries of images that an interrupted run has written. Raises: DataError where it had other settings."""
+    log = output / _LOG_NAME
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    begun, *entries = [_parsed(line) for line in lines or [""]]
+    if begun is None:  # new, or killed when it had written nothing yet
         log.write_text(json.dumps(settings) + "\n")
-        return done
-    lines = log.read_text().splitlines()
-    if not lines or json.loads(lines[0]) != settings:
-        raise DataError(f"{output}: begun with other settings ({lines[0] if lines else 'none'}); choose a new folder")
-    for line in lines[1:]:
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:  # the line that was being written when the run was killed
-            continue
-        if (output / entry["file"]).is_file():
-            done[entry["image"]] = entry
-    say(f"going on: {len(done)} images are already there")
-    return done
+        return []
+    if begun != settings:
+        raise DataError(f"{output}: begun with other settings ({lines[0]}); choose a new folder")
+    with log.open("a") as file:
+        file.write("\n")  # so that the line that was being written when the run was killed does not spoil the next one
+    logged = [entry for entry in entries if entry and entry.keys() >= _LOGGED]
+    logged = [e for e in logged if _is_below(output / e["file"], output) and (output / e["file"]).is_file()]
+    say(f"going on: {len({entry['image'] for entry in logged})} images are already there")
+    return logged
+
+
+def _parsed(line: str) -> dict | None:
+    try:
+        entry = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _write_images(
-    root: Path, output: Path, paths: list[Path], done: dict[str, dict], long_side: int, jpeg: int | None
+    root: Path, output: Path, paths: list[Path], logged: list[dict], long_side: int, jpeg: int | None
 ) -> tuple[dict[str, Resized], dict[str, str]]:
     """Sizes, and files below the output, by image name."""
-
-    writing = threading.Lock()
+    done, writing = {entry["image"]: entry for entry in logged}, threading.Lock()
 
     def one(path: Path) -> dict:
         name, stat = image_name(root, path), path.stat()
@@ -159,6 +178,8 @@ def _write_image(path: Path, output: Path, name: str, long_side: int, jpeg: int 
     suffix = path.suffix if copied else ".png" if jpeg is None else ".jpg"
     target = output / (name + suffix)
     target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.parent.resolve().is_relative_to(output.resolve()):
+        raise DataError(f"{target.parent}: leads out of {output}; choose a new folder")
     unfinished = target.with_name(f".{target.name}.unfinished")
     if copied:
         shutil.copyfile(path, unfinished)
