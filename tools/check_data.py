@@ -7,11 +7,12 @@ Example:
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from landmarks.config import DATA_FORMATS, DataConfig
-from landmarks.data.check.run import check_dataset, check_report, write_check
+from landmarks.data.check.run import Check, check_dataset, check_report, write_check
 from landmarks.data.check.store import store_check
 
 
@@ -23,16 +24,35 @@ def main() -> int:
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
                         help="where training runs look for the result: their data.cache_dir")  # fmt: skip
     args = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no letters
     try:
         check = check_dataset(args.root, args.format)
+        _print(check_report(check))
         if args.output:
             write_check(check, args.output)
-        store_check(check.to_dict(), args.root, args.format, args.cache_dir)
+        _store(check, args)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(check_report(check))
     return 1 if check.inventory.findings else 0
+
+
+def _print(report: str) -> None:
+    try:
+        print(report, flush=True)
+    except BrokenPipeError:  # `| head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _store(check: Check, args: argparse.Namespace) -> None:
+    try:
+        store_check(check.to_dict(), args.root, args.format, args.cache_dir)
+    except OSError as error:
+        line = f"{error.filename or args.cache_dir}: {error.strerror or error}"
+        print(f"warning: {line}; training runs will say that this data set was never checked", file=sys.stderr)
 
 
 if __name__ == "__main__":

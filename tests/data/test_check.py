@@ -3,7 +3,9 @@
 import csv
 import dataclasses
 import json
+import os
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from landmarks.config import DataConfig
 from landmarks.data.aariz import CSV_NAME
 from landmarks.data.check.inventory import take_inventory
 from landmarks.data.check.run import check_dataset, check_report, write_check
-from landmarks.data.check.store import store_check, stored_findings
+from landmarks.data.check.store import state_of_files, store_check, stored_findings
 from landmarks.data.records import DataError
 from landmarks.data.synthetic.dataset import write_synthetic_dataset
 from landmarks.images import read_gray
@@ -171,6 +173,26 @@ def test_report_files_and_the_lines_of_a_run(planter, tmp_path):
     assert any("Hyperion X5: median S-N" in line for line in few), "a device's finding stays whatever is excluded"
     (planter.root / "Readme.txt").write_text("changed")
     assert "changed since it was checked" in stored_findings(data)[0]
+
+
+def test_files_that_are_none_of_the_data_set(tmp_path):
+    """Next to the images may lie anything; a stored result of another shape is none."""
+    root = tmp_path / "set"
+    (root / "images").mkdir(parents=True)
+    before = state_of_files(root)
+    (root / "nowhere").symlink_to(tmp_path / "none")
+    (root / "back").symlink_to(root, target_is_directory=True)
+    (root / "round").symlink_to(root / "round")
+    Path(os.fsdecode(os.fsencode(root) + b"/images/\xe4.txt")).write_text("Latin-1")
+    state = state_of_files(root)
+    assert state == state_of_files(root) != before
+    data = DataConfig(format="table", root=str(root), cache_dir=str(tmp_path / "cache"))
+    store_check({"findings": []}, root, "table", tmp_path / "cache")
+    assert stored_findings(data) == []
+    (stored,) = (tmp_path / "cache" / "checks").iterdir()
+    for content in ("null", "[]", '{"version": 1, "state": "", "findings": [1]}'):
+        stored.write_text(content)
+        assert "never checked" in stored_findings(data)[0]
 
 
 def test_what_is_no_data_set(tmp_path):

@@ -68,5 +68,5 @@ def write_check(check: Check, output: Path) -> None:
     """check.json, check.txt and contact_sheet.png (where an image is accused)."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "check.json").write_text(json.dumps(check.to_dict(), indent=1) + "\n")
-    (output / "check.txt").write_text(check_report(check) + "\n", encoding="utf-8")
+    (output / "check.txt").write_text(check_report(check) + "\n", encoding="utf-8", errors="backslashreplace")
     write_contact_sheet(check.inventory, output / "contact_sheet.png")

@@ -1,5 +1,6 @@
 """The stored result of a check: written by tools/check_data.py, repeated at the start of a training run."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -37,13 +38,14 @@ def stored_findings(data: DataConfig) -> list[str]:
     try:
         stored = json.loads(path.read_text())
         known = stored["version"] == CHECK_VERSION
-        findings, state = stored["findings"], stored["state"]
-    except (OSError, ValueError, KeyError):
+        findings = [(finding["text"], set(finding["images"])) for finding in stored["findings"]]
+        state = stored["state"]
+    except (OSError, ValueError, KeyError, TypeError):
         return [f"data: never checked; {command}"]
     if not known or state != state_of_files(root):
         return [f"data: changed since it was checked; {command}"]
     out = read_exclusions(Path(data.exclude)).keys() if data.exclude else set()
-    lines = [f["text"] for f in findings if not set(f["images"]) & out]
+    lines = [text for text, images in findings if not images & out]
     kept = [f"data: {line}" for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         kept.append(f"data: {len(lines) - _MOST_LINES} more findings; {command}")
@@ -51,16 +53,20 @@ def stored_findings(data: DataConfig) -> list[str]:
 
 
 def state_of_files(root: Path) -> str:
-    """Hash of all names, sizes and times below a folder, without reading a file."""
+    """Hash of all names, sizes and times below a folder, without reading a file.
+
+    What cannot be looked at (a link to nothing, a locked folder) is left out, and no link is gone into: it may lead back.
+    """
     digest, folders = hashlib.sha256(), [str(root.resolve())]
     while folders:
-        entries = sorted(os.scandir(folders.pop()), key=lambda entry: entry.name)
-        for entry in entries:
-            if entry.is_dir():
-                folders.append(entry.path)
-            else:
-                stat = entry.stat()
-                digest.update(f"{entry.path}|{stat.st_size}|{stat.st_mtime_ns}\n".encode())
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                with contextlib.suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    else:
+                        stat = entry.stat()
+                        digest.update(os.fsencode(f"{entry.path}|{stat.st_size}|{stat.st_mtime_ns}\n"))
     return digest.hexdigest()[:24]
 
 
