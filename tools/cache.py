@@ -22,8 +22,11 @@ def main() -> int:
     args = parser.parse_args()
     try:
         if args.action == "clear":
-            print(f"{clear_caches(args.cache_dir) / 2**20:.0f} MiB freed in {args.cache_dir}")
-            return 0
+            freed, kept = clear_caches(args.cache_dir)
+            print(f"{freed / 2**20:.0f} MiB freed in {args.cache_dir}")
+            for line in kept:
+                print(line, file=sys.stderr)
+            return 2 if kept else 0
         caches = list_caches(args.cache_dir)
     except OSError as error:
         print(error, file=sys.stderr)

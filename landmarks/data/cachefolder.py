@@ -27,16 +27,22 @@ def list_caches(folder: Path) -> list[CacheFile]:
     return sorted(found, key=lambda cache: cache.written, reverse=True)
 
 
-def clear_caches(folder: Path) -> int:
-    """Removes them all; a run that has one mapped keeps its copy until it ends. Returns the bytes freed."""
-    freed = 0
+def clear_caches(folder: Path) -> tuple[int, list[str]]:
+    """Removes them all; a run that has one mapped keeps its copy until it ends.
+
+    Returns: the bytes freed, and a line for each cache that could not be removed.
+    """
+    freed, kept = 0, []
     for cache in list_caches(folder):
-        remove_file(cache.path)
-        freed += 0 if cache.path.exists() else cache.num_bytes
+        try:
+            cache.path.unlink(missing_ok=True)
+            freed += cache.num_bytes
+        except OSError as error:
+            kept.append(f"{cache.path}: cannot be removed ({error.strerror or error})")
     for lock in folder.glob(".*.lock") if folder.is_dir() else ():
         if not is_held(lock):
             remove_file(lock)
-    return freed
+    return freed, kept
 
 
 def _abandoned(folder: Path) -> list[Path]:

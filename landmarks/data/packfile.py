@@ -71,6 +71,8 @@ def open_pack(path: Path, key: str) -> PackedStore:
     if content[-8:] != _MARK or length > size - 16:
         raise ValueError(f"{path}: not a whole cache")
     index = json.loads(content[size - 16 - length : size - 16])
+    if not isinstance(index, dict):
+        raise ValueError(f"{path}: not a whole cache")
     if index["key"] != key or sum(h * w for h, w in index["shapes"]) != size - 16 - length:
         raise ValueError(f"{path}: a cache of other images")
     return PackedStore(path, content, index)

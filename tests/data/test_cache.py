@@ -130,7 +130,7 @@ def test_a_spoilt_cache_file_is_built_again(set_of_15):
     for spoilt in (content[:-1], content[: len(content) // 2], b"", content + b"x"):
         listed.path.write_bytes(spoilt)
         assert_right(open_store(records, data, say=lambda line: None), records, data)
-    assert clear_caches(Path(data.cache_dir)) == len(content)
+    assert clear_caches(Path(data.cache_dir)) == (len(content), [])
     assert list(Path(data.cache_dir).iterdir()) == []
 
 
