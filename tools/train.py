@@ -30,7 +30,7 @@ def main() -> int:
         # `--resume train.epochs=50`: the word behind is a setting, not a file
         args.settings.insert(0, str(args.resume))
         args.resume = True
-    output = args.output or Path("runs") / Path(args.config).stem
+    output, run = args.output or Path("runs") / Path(args.config).stem, None
     try:
         config = load_config(args.config, args.settings)
         run = prepare_run(config, output, resume=output if args.resume is True else args.resume, force=args.force)
@@ -52,8 +52,9 @@ def main() -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except OSError as error:
-        print(f"{error.filename or output}: {error.strerror or error}; the last sound checkpoint is kept", file=sys.stderr)
-        return 1
+        line = f"{error.filename or output}: {error.strerror or error}"
+        print(line if run is None else f"{line}; the last sound checkpoint is kept", file=sys.stderr)
+        return 2 if run is None else 1
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
