@@ -17,7 +17,7 @@ from landmarks.engine.trainer import fit
 from landmarks.metrics import format_figure
 
 
-def main() -> int:
+def parse_words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
     parser.add_argument("--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
@@ -30,6 +30,11 @@ def main() -> int:
         # `--resume train.epochs=50`: the word behind is a setting, not a file
         args.settings.insert(0, str(args.resume))
         args.resume = True
+    return args
+
+
+def main() -> int:
+    args = parse_words()
     output, run = args.output or Path("runs") / Path(args.config).stem, None
     try:
         config = load_config(args.config, args.settings)
