@@ -31,7 +31,11 @@ def test_imports_go_one_way():
             assert {room, other} != {"data", "inference"}, f"{path.name} ({room}) imports {other}"
 
 
-def test_files_stay_small():
+def test_files_and_functions_stay_small():
     for folder in (PACKAGE, PACKAGE.parent / "tools", PACKAGE.parent / "tests"):
         for path in folder.rglob("*.py"):
-            assert len(path.read_text().splitlines()) <= 300, path
+            text = path.read_text(encoding="utf-8")
+            assert len(text.splitlines()) <= 300, path
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef) and folder.name != "tests":
+                    assert node.end_lineno - node.lineno < 40, f"{path.name}: {node.name}"
