@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landmarks.metrics import known_mean
+
 Places = dict[str, np.ndarray]
 
 
@@ -243,8 +245,7 @@ def facing(points: np.ndarray, symbols: tuple[str, ...]) -> np.ndarray:
 def _centre(place: Places, group: tuple[str, ...], num: int) -> np.ndarray:
     """Mean [N, 2] of the known landmarks of a group, NaN where there is none."""
     members = np.array([place[s] for s in group if s in place]).reshape(-1, num, 2)
-    counted = np.isfinite(members).sum(axis=0)
-    return np.where(counted > 0, np.nansum(members, axis=0) / np.maximum(counted, 1), np.nan)
+    return known_mean(members, axis=0)
 
 
 def measure(

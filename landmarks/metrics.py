@@ -22,6 +22,12 @@ def radial_errors(found_px: np.ndarray, true_px: np.ndarray, pixel_size: np.ndar
     return np.hypot(*np.moveaxis(difference, -1, 0)), np.hypot(*np.moveaxis(difference * pixel_size[:, None], -1, 0))
 
 
+def known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean of the known (finite) values along an axis, NaN where there is none."""
+    counted = np.isfinite(values).sum(axis=axis)
+    return np.where(counted > 0, np.nansum(values, axis=axis) / np.maximum(counted, 1), np.nan)
+
+
 def summarise(error_px: np.ndarray, error_mm: np.ndarray) -> dict:
     """Figures of any group of errors: counts, MRE, SD, median in mm, MRE in px, SDR in percent; None where unknown."""
     mm = error_mm[np.isfinite(error_mm)]

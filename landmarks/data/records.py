@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.images import IMAGE_SUFFIXES, image_files
+from landmarks.metrics import known_mean
 from landmarks.schema import LandmarkSet
 
 
@@ -74,9 +75,7 @@ def ground_truth(readers: dict[str, np.ndarray], which: str, where: str) -> np.n
         if which not in readers:
             raise DataError(f"{where}: no points of the {which} reader; set data.ground_truth=mean")
         return readers[which]
-    stack = np.stack(list(readers.values()))
-    counted = np.isfinite(stack).sum(axis=0)
-    mean = np.where(counted > 0, np.nansum(stack, axis=0) / np.maximum(counted, 1), np.nan)
+    mean = known_mean(np.stack(list(readers.values())), axis=0)
     return np.ceil(mean) if which == "official" else mean
 
 

@@ -32,7 +32,7 @@ from landmarks.evaluation.page import page
 from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
 from landmarks.images import read_gray
 from landmarks.inference.predictor import Predictor
-from landmarks.metrics import format_figure
+from landmarks.metrics import format_figure, known_mean
 from landmarks.schema import LandmarkSet
 
 _PICTURES = 3  # best, median and worst cases, this many each
@@ -177,8 +177,7 @@ def _write_overlays(folder: Path, evaluation: Evaluation, cases: list[tuple[str,
 def chosen_cases(evaluation: Evaluation) -> list[tuple[str, int]]:
     """(name, index) of the best, median and worst images by their own MRE."""
     errors, _ = unit_errors(evaluation)
-    counted = np.isfinite(errors).sum(axis=1)
-    mean = np.where(counted > 0, np.nansum(errors, axis=1) / np.maximum(counted, 1), np.nan)
+    mean = known_mean(errors, axis=1)
     order = [int(i) for i in np.argsort(mean) if np.isfinite(mean[i])]
     middle = max(0, len(order) // 2 - _PICTURES // 2)
     cases = {}

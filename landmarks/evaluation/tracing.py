@@ -8,6 +8,7 @@ from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.plots import BLUE, GRID, INK, MUTED, RED, STYLE, canvas, svg_text
 from landmarks.evaluation.scale import sn_factors
 from landmarks.measurements import facing
+from landmarks.metrics import known_mean
 
 # Lines that make a face of the points; each is drawn through the landmarks that the set has.
 _LINES = (
@@ -40,8 +41,7 @@ def mean_frame(evaluation: Evaluation, normalised: bool) -> tuple[np.ndarray, np
             if both.sum() >= 2:
                 turn, shift = _lay_over(shapes[i, both], mean[both])
                 placed[i], turned[i] = shapes[i] @ turn + shift, errors[i] @ turn
-        counted = np.isfinite(placed).sum(axis=0)
-        mean = np.where(counted > 0, np.nansum(placed, axis=0) / np.maximum(counted, 1), np.nan)
+        mean = known_mean(placed, axis=0)
     return mean, turned, "mm" if scaled or normalised else "px"
 
 
