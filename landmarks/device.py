@@ -8,6 +8,7 @@ from landmarks.config import DEVICES
 _NO_MEMORY = (
     "out of memory",
     "can't allocate memory",
+    "not enough memory",
     "ALLOC_FAILED",
     "unable to find an engine",
 )

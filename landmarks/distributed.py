@@ -106,19 +106,26 @@ def least_of_ranks(value: int) -> int:
 
 
 def from_rank_0(make: Callable):
-    """What `make` returns on rank 0, on every rank; a ValueError that it raises there, too."""
+    """What `make` returns on rank 0, on every rank; what a user caused there is raised on all."""
     if not distributed.is_initialized():
         return make()
     box = [None, None]
     if place().rank == 0:
         try:
             box[0] = make()
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             box[1] = error
     distributed.broadcast_object_list(box, src=0)
     if box[1] is not None:
         raise box[1]
     return box[0]
+
+
+def share_weights(model: nn.Module) -> None:
+    """Rank 0's weights and buffers on every rank: gradients are added up over copies of one network."""
+    if distributed.is_initialized():
+        for tensor in model.state_dict().values():
+            distributed.broadcast(tensor, src=0)
 
 
 def share_buffers(model: nn.Module) -> None:

@@ -62,7 +62,7 @@ def main() -> int:
         return 2 if run is None else 1
     except ValueError as error:
         print(error, file=sys.stderr)
-        return 2
+        return 2 if run is None else 1
     if place().rank > 0:
         return 0
     best = f"{format_figure(summary['best_mre'], 3)} {summary['unit']} at epoch {summary['best_epoch']}"

@@ -10,12 +10,15 @@ Rows = list[tuple[int, dict[str, str]]]
 """Line in the file, and cell by column."""
 
 
-def read_csv(path: Path, needed: tuple[str, ...] = (), hint: str = "", *, comments: bool = False) -> tuple[list[str], Rows]:
+def read_csv(
+    path: Path, needed: tuple[str, ...] = (), hint: str = "", *, comments: bool = False, free_text: bool = False
+) -> tuple[list[str], Rows]:
     """The file's columns and rows, without the blanks around cells.
 
     Args:
         needed: columns that must be there; `hint` says what to write where one is missing.
         comments: whether lines that begin with # are left out.
+        free_text: whether the last column may hold commas, or be left out.
     Raises: DataError.
     """
     lines = list(io.StringIO(_text(path), newline=""))
@@ -35,6 +38,9 @@ def read_csv(path: Path, needed: tuple[str, ...] = (), hint: str = "", *, commen
     columns = rows[0][1] if rows else []
     _check_columns(path, columns, needed, hint)
     for line, cells in rows[1:]:
+        if free_text and len(columns) > 1:
+            last = len(columns) - 1
+            cells[:] = [*cells[:last], ", ".join(filter(None, cells[last:]))] + [""] * (last - len(cells))
         # one too many is what a decimal comma makes: every point behind it would be another landmark's
         if len(cells) != len(columns):
             line_of = f"{path}, line {line}: {len(cells)} cells for {len(columns)} columns"

@@ -13,8 +13,8 @@ def read_exclusions(path: Path) -> dict[str, str]:
     """CSV `image,reason` -> reason by image id; an image's file name is as good as its id. Raises: DataError."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
-    rows = read_csv(path, ("image",), "the header is image,reason", comments=True)[1]
-    return {_image_id(row["image"]): row.get("reason", "") for _, row in rows}
+    rows = read_csv(path, ("image",), "the header is image,reason", comments=True, free_text=True)[1]
+    return {_image_id(row["image"]): row.get("reason", "") for _, row in rows if row["image"]}
 
 
 def _image_id(word: str) -> str:
@@ -24,23 +24,18 @@ def _image_id(word: str) -> str:
 def without_excluded(found: RecordSet, path: Path, root: Path, data_format: str) -> RecordSet:
     """A split less the excluded images; the set's note tells of ids that no split has: a figure would not be cleaned of them.
 
-    Raises: DataError where the file is broken, or none of its ids is an image of the data set.
+    Raises: DataError where the file is broken.
     """
     excluded = read_exclusions(path).keys()
     strange = sorted(excluded - {record.image_id for record in found.records})
     if strange:
         known = _all_ids(root, data_format)
         strange = [image_id for image_id in strange if image_id not in known]
-    if strange and len(strange) == len(excluded):
-        raise DataError(
-            f"data.exclude: {path}: none of its {len(excluded)} ids is an image below {root}, not even '{strange[0]}'; "
-            "write image ids in the column image, or take the setting out"
-        )
     kept = tuple(record for record in found.records if record.image_id not in excluded)
     if not strange:
         return replace(found, records=kept)
     some = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
-    line = f"data.exclude: {len(strange)} of {len(excluded)} ids are in no split of this data set: {some}"
+    line = f"data.exclude: {len(strange)} of {len(excluded)} ids are no images of this data set: {some}"
     return replace(found, records=kept, note="\n".join(filter(None, (found.note, line))))
 
 
