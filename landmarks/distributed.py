@@ -6,7 +6,7 @@ One process alone needs none of it: every function then returns what it was give
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -121,18 +121,11 @@ def from_rank_0(make: Callable):
     return box[0]
 
 
-def share_weights(model: nn.Module) -> None:
-    """Rank 0's weights and buffers on every rank: gradients are added up over copies of one network."""
+def share_from_rank_0(tensors: Iterable[torch.Tensor]) -> None:
+    """Rank 0's values, in place, on every rank."""
     if distributed.is_initialized():
-        for tensor in model.state_dict().values():
+        for tensor in tensors:
             distributed.broadcast(tensor, src=0)
-
-
-def share_buffers(model: nn.Module) -> None:
-    """BatchNorm's running statistics of rank 0 on every rank, so that all validate the same network."""
-    if distributed.is_initialized():
-        for buffer in model.buffers():
-            distributed.broadcast(buffer, src=0)
 
 
 def merge_rows(rows: torch.Tensor) -> torch.Tensor:

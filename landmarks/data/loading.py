@@ -70,10 +70,15 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
         raise DataError(f"data.landmarks: {error}") from error
 
 
-def synthetic_root(data: DataConfig, *, make: bool = True) -> Path:
+def synthetic_folder(data: DataConfig) -> Path:
+    """Where the synthetic set of these settings lies, or will."""
+    return Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
+
+
+def synthetic_root(data: DataConfig) -> Path:
     """Folder of the synthetic set, which is made on first use."""
-    root = Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
-    if make and not root.exists():
+    root = synthetic_folder(data)
+    if not root.exists():
         root.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(root.with_name(f".{root.name}.lock"), lambda: None):
             if not root.exists():  # another process may have made it meanwhile

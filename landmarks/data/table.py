@@ -1,6 +1,7 @@
 """A user's own data: a folder with images/ and landmarks.csv; data/README.md shows an example."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -97,9 +98,8 @@ def read_pixel_size(row: dict[str, str], where: str) -> float:
 
 
 def _same_images(root: Path, path: Path, records: list[Record]) -> None:
-    listed = [record.image_id for record in records]
-    for image_id in listed:
-        if listed.count(image_id) > 1:
+    for image_id, count in Counter(record.image_id for record in records).items():
+        if count > 1:
             raise DataError(f"{path}: image '{image_id}' stands in two rows; keep one")
     paths = {record.image_path for record in records}
     for image in image_files(root / "images", below=True):

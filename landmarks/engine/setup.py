@@ -17,7 +17,7 @@ from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, o
 from landmarks.data.records import RecordSet
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
-from landmarks.distributed import Place, from_rank_0, join, place, say, share_weights
+from landmarks.distributed import Place, from_rank_0, join, place, say, share_from_rank_0
 from landmarks.engine.checkpoint import (
     CheckpointFolder,
     Progress,
@@ -154,7 +154,7 @@ def _assemble(
     valid_set: tuple[RecordSet, CephalogramDataset],
 ) -> Run:
     train = config.train
-    share_weights(model)
+    share_from_rank_0(model.state_dict().values())  # gradients are added up over copies of one network
     (records, dataset), (val_records, val_dataset) = train_set, valid_set
     ranks = {"rank": here.rank, "ranks": here.size}
     plan = BatchPlan(len(dataset), train.batch_size, seed=train.seed, shuffle=True, **ranks)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
-from landmarks.distributed import merge_rows, say, share_buffers
+from landmarks.distributed import merge_rows, say, share_from_rank_0
 from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
 from landmarks.evaluation.evaluate import Evaluation, evaluate_points, predict_batches, report_unreadable
@@ -23,7 +23,7 @@ def validate(run: Run) -> bool:
     """Validation with the averaged weights; books the figures and says whether they are the best so far."""
     progress = run.progress
     batches = tqdm(run.val_loader, desc="validate", leave=False, file=sys.stderr, disable=not sys.stderr.isatty())
-    share_buffers(run.predictor.model)
+    share_from_rank_0(run.predictor.model.buffers())  # each rank has BatchNorm statistics of its own
     fail = partial(report_unreadable, run.config.data)
     found, peaks = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
     found, peaks = (merge_rows(torch.from_numpy(rows)).numpy() for rows in (found, peaks))
