@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from landmarks.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
-from landmarks.data.synthetic.dataset import write_synthetic_dataset
+from landmarks.synthetic.dataset import write_synthetic_dataset
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 

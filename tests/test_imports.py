@@ -5,10 +5,31 @@ from pathlib import Path
 
 import landmarks
 
-ORDER = {"schema": 0, "geometry": 0, "config": 0, "configfile": 0, "checkpointfile": 0, "distributed": 0, "filelock": 0,
-         "images": 0, "device": 0, "heatmap": 1, "losses": 1, "metrics": 1, "measurements": 1, "sella_nasion": 1,
-         "statistics": 1, "models": 1, "data": 2, "inference": 2, "evaluation": 3, "draw": 3, "engine": 4,
-         "benchmark": 5}  # fmt: skip
+# rooms by level; a room imports from its own level and from lower ones
+LEVELS = (
+    (
+        "geometry",
+        "schema",
+        "config",
+        "configfile",
+        "checkpointfile",
+        "distributed",
+        "filelock",
+        "device",
+        "statistics",
+        "aariz_shape",
+    ),
+    ("metrics", "images", "radiograph", "measurements", "norms", "sella_nasion", "tracing", "prediction", "shape"),
+    ("formats",),
+    ("data", "models", "synthetic"),
+    ("tasks",),
+    ("inference",),
+    ("evaluation", "draw", "check", "prepare"),
+    ("engine",),
+    ("benchmark", "review"),
+    ("commands",),
+)
+ORDER = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 PACKAGE = Path(landmarks.__file__).parent
 
 

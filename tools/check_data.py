@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
+from landmarks.check.run import Check, check_dataset, check_report, write_check
+from landmarks.check.store import store_check
 from landmarks.config import DATA_FORMATS, DataConfig
-from landmarks.data.check.run import Check, check_dataset, check_report, write_check
-from landmarks.data.check.store import store_check
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from landmarks.config import DATA_FORMATS
-from landmarks.data.prepare.run import prepare
+from landmarks.prepare.run import prepare
 
 
 def main() -> int:

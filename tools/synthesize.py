@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from landmarks.data.synthetic.dataset import write_synthetic_dataset
+from landmarks.synthetic.dataset import write_synthetic_dataset
 
 
 def main() -> int:

@@ -20,12 +20,12 @@ from landmarks.configfile import load_config
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import FileStore, open_store
 from landmarks.data.loading import BatchPlan, open_dataset, read_split
-from landmarks.data.records import RecordSet
 from landmarks.data.resources import keep_freed_memory, usable_cores
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import versions
+from landmarks.formats.records import RecordSet
 from landmarks.geometry import compose, invert, letterbox_map, resize_map
 from landmarks.images import warp
 from landmarks.metrics import format_table

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig
-from landmarks.data.records import RecordSet
+from landmarks.formats.records import RecordSet
 from landmarks.images import read_gray
 
 

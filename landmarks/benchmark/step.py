@@ -21,8 +21,8 @@ from landmarks.engine.planner import settle_batch
 from landmarks.engine.setup import Run, prepare_run
 from landmarks.engine.step import train_window
 from landmarks.geometry import input_to_heatmap
-from landmarks.losses import heatmap_loss_sum
 from landmarks.metrics import format_figure, format_table
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 _WARM_UP = 3  # the first steps fetch their memory from the system, and a GPU chooses its kernels
 PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA")

@@ -17,10 +17,10 @@ import numpy as np
 
 from landmarks.config import DataConfig
 from landmarks.data.packfile import CACHE_VERSION, PackedStore, open_pack, write_pack
-from landmarks.data.records import DataError, Record
 from landmarks.data.resources import available_memory
 from landmarks.distributed import place
 from landmarks.filelock import exclusive, is_held
+from landmarks.formats.records import DataError, Record
 from landmarks.images import read_gray, shrink
 
 SUFFIX, UNFINISHED = ".cache", ".unfinished"

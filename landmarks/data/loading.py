@@ -12,18 +12,18 @@ import torch
 from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig, DataConfig
-from landmarks.data.aariz import read_aariz
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.exclusions import without_excluded
-from landmarks.data.isbi import read_isbi
-from landmarks.data.records import DataError, Record, RecordSet
 from landmarks.data.resources import usable_cores
-from landmarks.data.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
-from landmarks.data.table import read_table
 from landmarks.filelock import exclusive
+from landmarks.formats.aariz import read_aariz
+from landmarks.formats.exclusions import without_excluded
+from landmarks.formats.isbi2015 import read_isbi
+from landmarks.formats.records import DataError, Record, RecordSet
+from landmarks.formats.table import read_table
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import ImageError, warp
+from landmarks.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 
 
 class Sample(NamedTuple):

@@ -17,8 +17,8 @@ import numpy as np
 from tqdm import tqdm
 
 from landmarks.config import DataConfig
-from landmarks.data.records import DataError
 from landmarks.data.resources import usable_cores
+from landmarks.formats.records import DataError
 from landmarks.images import ImageError, read_gray, shrink
 
 # Raise it whenever the same files would give other bytes.

@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from landmarks.config import DataConfig
 from landmarks.data.loading import BatchPlan
-from landmarks.data.records import DataError
 from landmarks.data.resources import available_memory, keep_freed_memory, usable_cores
 from landmarks.data.slots import ImageSlots, shared_bytes
 from landmarks.distributed import place
+from landmarks.formats.records import DataError
 
 _MOST_WORKERS = 8
 # What a worker takes for itself beside the shared cache: a fork of a process with torch, after its first batches.

@@ -9,9 +9,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from landmarks.config import LossConfig, ModelConfig
-from landmarks.losses import heatmap_loss_sum
 from landmarks.models.build import build_model
 from landmarks.models.hrnet import HRNet
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 # CUDA hands out memory in pieces of 512 bytes.
 _PIECE = 512

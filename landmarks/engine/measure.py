@@ -13,8 +13,8 @@ from landmarks.engine.memory import CONTEXT_BYTES, MIB
 from landmarks.engine.network import make_optimizer, set_up_torch
 from landmarks.engine.planner import Choice, num_landmarks
 from landmarks.geometry import input_to_heatmap
-from landmarks.losses import heatmap_loss_sum
 from landmarks.models.build import build_model
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 _WARM_UP, _STEPS = 2, 5
 

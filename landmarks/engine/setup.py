@@ -9,12 +9,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from landmarks.check.store import stored_findings
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.check.store import stored_findings
 from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_dataset
-from landmarks.data.records import RecordSet
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
 from landmarks.distributed import Place, from_rank_0, join, place, say, share_from_rank_0
@@ -33,11 +32,12 @@ from landmarks.engine.network import compile_network, make_optimizer, prepare_no
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.runfolder import describe_run, lock_folder, versions
 from landmarks.evaluation.evaluate import validation_batch_size
+from landmarks.formats.records import RecordSet
 from landmarks.inference.predictor import Predictor
-from landmarks.losses import landmark_weights
 from landmarks.models.build import build_model, init_from_checkpoint, landmarks_to_dict
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
+from landmarks.tasks.landmarks.loss import landmark_weights
 
 # Settings that change where and how fast a run works, not what it computes: a resumed run may change them.
 _FREE_SETTINGS = {"data": {"root", "workers", "prefetch", "cache", "cache_dir", "on_error"},

@@ -13,7 +13,7 @@ from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run
 from landmarks.engine.stopping import TrainingError
 from landmarks.geometry import input_to_heatmap
-from landmarks.losses import heatmap_loss_sum
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 
 @dataclass(slots=True)

@@ -11,9 +11,9 @@ import numpy as np
 
 from landmarks.config import Config
 from landmarks.data.loading import read_split, synthetic_folder
-from landmarks.data.records import DataError
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.tables import plain
+from landmarks.formats.records import DataError
 from landmarks.statistics import conformal_radius
 
 FILE_NAME = "calibration.json"

@@ -8,8 +8,8 @@ import torch
 
 from landmarks.config import DataConfig, TrainConfig
 from landmarks.data.loading import Sample
-from landmarks.data.records import DataError, RecordSet
 from landmarks.distributed import merge_rows, say_here
+from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.predictor import BatchPrediction, Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from landmarks.data.records import RecordSet
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.scale import judge_scale, sn_factors
+from landmarks.formats.records import RecordSet
 from landmarks.metrics import SDR_RADII_MM, radial_errors, summarise
 from landmarks.statistics import interval_pair, proportion_intervals, quantile_interval, ratio_intervals, resample_weights
 

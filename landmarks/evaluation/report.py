@@ -11,7 +11,6 @@ from tqdm import tqdm
 from landmarks import draw
 from landmarks.config import Config
 from landmarks.data.loading import BatchPlan, fingerprint, open_dataset
-from landmarks.data.records import DataError, RecordSet
 from landmarks.data.workers import make_loader
 from landmarks.distributed import place
 from landmarks.evaluation import sections, sections_clinical
@@ -30,6 +29,7 @@ from landmarks.evaluation.evaluate import (
 from landmarks.evaluation.figures import full_figures
 from landmarks.evaluation.page import page
 from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
+from landmarks.formats.records import DataError, RecordSet
 from landmarks.images import read_gray
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import format_figure, known_mean

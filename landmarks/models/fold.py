@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from landmarks.models.head import V2Head
+from landmarks.models.heads import V2Head
 from landmarks.models.hrnet import HRNet
 
 

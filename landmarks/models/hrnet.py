@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from landmarks.config import RECOMPUTE_LEVELS
-from landmarks.models.head import Stride4Head, V2Head
+from landmarks.models.heads import Stride4Head, V2Head
 
 # Mean and spread of ImageNet's images over the three colours, for pixels from 0 to 1.
 _MEAN, _STD = 0.449, 0.226

@@ -17,8 +17,8 @@ from landmarks.data import cache, packfile
 from landmarks.data.cache import cache_key, open_store
 from landmarks.data.cachefolder import clear_caches, list_caches
 from landmarks.data.loading import read_split
-from landmarks.data.records import DataError
 from landmarks.data.resources import available_memory, usable_cores
+from landmarks.formats.records import DataError
 from landmarks.images import read_gray, shrink
 
 BUILD = """
@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from landmarks.config import DataConfig
 from landmarks.data.cache import open_store
-from landmarks.data.aariz import read_aariz
+from landmarks.formats.aariz import read_aariz
 print("start", flush=True)
 data = DataConfig(format="aariz", root=sys.argv[1], image_size=(256, 256), cache=sys.argv[3], cache_dir=sys.argv[2])
 records = read_aariz(Path(sys.argv[1]), split="train", truth="mean").records

@@ -9,8 +9,8 @@ import pytest
 from landmarks.config import DataConfig
 from landmarks.data import workers
 from landmarks.data.loading import BatchPlan, CephalogramDataset, open_dataset
-from landmarks.data.records import DataError
 from landmarks.data.workers import make_loader
+from landmarks.formats.records import DataError
 
 
 class Deadly(CephalogramDataset):

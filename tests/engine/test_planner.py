@@ -10,9 +10,9 @@ from landmarks.engine.account import LiveMemory, account_pass, empty_model
 from landmarks.engine.memory import MIB
 from landmarks.engine.planner import fastest, plan
 from landmarks.engine.setup import prepare_run
-from landmarks.heatmap import encode
-from landmarks.losses import heatmap_loss_sum
 from landmarks.models.build import build_model
+from landmarks.tasks.landmarks.heatmap import encode
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 
 def test_activations_of_w32_at_1024_in_half_precision():

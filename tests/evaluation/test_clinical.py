@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from landmarks.data.records import Record, RecordSet
 from landmarks.evaluation.calibration import Calibration, LandmarkCalibration
 from landmarks.evaluation.clinical import clinical_figures, confusion, difference, uncertain
 from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.formats.records import Record, RecordSet
 from landmarks.measurements import CLASSES, available
 from landmarks.schema import LandmarkSet
 

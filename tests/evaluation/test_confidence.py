@@ -10,7 +10,6 @@ import pytest
 
 from landmarks.config import Config, DataConfig
 from landmarks.data.loading import read_split
-from landmarks.data.records import Record, RecordSet
 from landmarks.evaluation.calibration import (
     FILE_NAME,
     CalibrationError,
@@ -24,6 +23,7 @@ from landmarks.evaluation.calibration import (
 )
 from landmarks.evaluation.confidence import confidence_figures
 from landmarks.evaluation.evaluate import MapShapes, evaluate_points, true_points
+from landmarks.formats.records import Record, RecordSet
 from landmarks.schema import LandmarkSet
 
 

@@ -6,10 +6,10 @@ import statistics
 import numpy as np
 import pytest
 
-from landmarks.data.isbi import read_isbi
-from landmarks.data.records import Record, RecordSet
 from landmarks.evaluation.evaluate import evaluate_points
 from landmarks.evaluation.figures import full_figures, reader_figures
+from landmarks.formats.isbi2015 import read_isbi
+from landmarks.formats.records import Record, RecordSet
 from landmarks.schema import ISBI19
 
 SYMBOLS = ISBI19.symbols

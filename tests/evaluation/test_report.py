@@ -14,14 +14,14 @@ import pytest
 from landmarks.checkpointfile import write_checkpoint
 from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
-from landmarks.data.aariz import read_aariz
-from landmarks.data.records import RecordSet
-from landmarks.data.synthetic.dataset import write_synthetic_dataset
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
 from landmarks.evaluation.evaluate import MapShapes, evaluate_points
 from landmarks.evaluation.report import headline, judge, write_report
+from landmarks.formats.aariz import read_aariz
+from landmarks.formats.records import RecordSet
 from landmarks.models.build import build_model, landmarks_to_dict
 from landmarks.schema import AARIZ29
+from landmarks.synthetic.dataset import write_synthetic_dataset
 
 WRONG = "Veraviewepocs 2D"
 PROTOCOL = {"format": "aariz", "root": "x", "split": "all", "ground_truth": "mean"}

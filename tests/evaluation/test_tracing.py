@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from landmarks.data.records import Record, RecordSet
 from landmarks.evaluation.evaluate import evaluate_points
 from landmarks.evaluation.tracing import mean_frame
+from landmarks.formats.records import Record, RecordSet
 from landmarks.schema import LandmarkSet
 
 FACE = np.array([(0, 0), (70, 0), (65, 50), (60, 85), (52, 108), (-5, 80)], dtype=float)

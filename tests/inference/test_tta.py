@@ -6,9 +6,9 @@ from torch import nn
 from torch.nn import functional
 
 from landmarks.geometry import HEATMAP_STRIDE
-from landmarks.heatmap import encode
 from landmarks.inference.predictor import Predictor
 from landmarks.schema import LandmarkSet
+from landmarks.tasks.landmarks.heatmap import encode
 
 SIZE = (96, 80)
 
