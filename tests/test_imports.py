@@ -15,6 +15,7 @@ LEVELS = (
         "checkpointfile",
         "distributed",
         "filelock",
+        "download",
         "device",
         "statistics",
         "aariz_shape",
