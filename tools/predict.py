@@ -49,8 +49,9 @@ def predict_images(predictor: Predictor, images: list[Path], output: Path) -> in
                 print(error, file=sys.stderr)
                 broken += 1
                 continue
-            symbols, (points_px, peaks) = predictor.landmarks.symbols, predictor(gray)
-            for symbol, (x, y), peak in zip(symbols, points_px, peaks, strict=True):
+            symbols, found = predictor.landmarks.symbols, predictor(gray)
+            points_px = found.points_px[0]
+            for symbol, (x, y), peak in zip(symbols, points_px, found.peaks[0], strict=True):
                 rows.writerow([path, symbol, f"{x:.2f}", f"{y:.2f}", f"{peak:.3f}"])
             write_picture(output / "overlays" / f"{path.stem}.png", overlay(gray, points_px, symbols=symbols))
     unfinished.replace(output / "predictions.csv")

@@ -81,7 +81,7 @@ def _time(predictor: Predictor, images: torch.Tensor, repeats: int) -> tuple[flo
     to_source = torch.eye(2, 3, dtype=torch.float64).expand(len(images), 2, 3)
 
     def once() -> np.ndarray:
-        return predictor.predict_batch(images, to_source)[0]
+        return predictor.predict(images, to_source).points_px
 
     once()
     return min(_seconds(once) for _ in range(repeats)), once()

@@ -5,16 +5,15 @@ from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
-from landmarks.distributed import merge_rows, say, share_from_rank_0
+from landmarks.distributed import say, share_from_rank_0
 from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
-from landmarks.evaluation.evaluate import Evaluation, evaluate_points, predict_batches, report_unreadable
+from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, predict_batches, report_unreadable
 from landmarks.geometry import apply_map, invert
 from landmarks.metrics import format_figure, summarise
 
@@ -25,16 +24,15 @@ def validate(run: Run) -> bool:
     batches = tqdm(run.val_loader, desc="validate", leave=False, file=sys.stderr, disable=not sys.stderr.isatty())
     share_from_rank_0(run.predictor.model.buffers())  # each rank has BatchNorm statistics of its own
     fail = partial(report_unreadable, run.config.data)
-    found, peaks = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
-    found, peaks = (merge_rows(torch.from_numpy(rows)).numpy() for rows in (found, peaks))
-    evaluation = evaluate_points(run.val_records, found, peaks)
+    prediction = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
+    evaluation = evaluate_prediction(run.val_records, prediction)
     figures = summarise(evaluation.error_px, evaluation.error_mm)
     value, unit = _mre(figures)
     improved = value is not None and (progress.best is None or value < progress.best)
     if improved:
         progress.best, progress.best_epoch = value, progress.epoch
     _early_stopping(run, value)
-    values = {"mre_mm": figures["mre_mm"], "mre_px": figures["mre_px"], "peak": float(np.nanmean(peaks))}
+    values = {"mre_mm": figures["mre_mm"], "mre_px": figures["mre_px"], "peak": float(np.nanmean(prediction.peaks))}
     values |= {f"sdr_{radius}": share for radius, share in figures["sdr"].items()}
     landmarks = run.val_records.landmarks
     for name in landmarks.groups:
@@ -42,7 +40,7 @@ def validate(run: Run) -> bool:
     values["best"] = progress.best
     run.journal.scalars("valid", progress.step, values, epoch=progress.epoch)
     run.journal.landmarks(progress.step, {s: _mre(_figures_of(evaluation, (s,)))[0] for s in landmarks.symbols})
-    _draw(run, evaluation.found_px)
+    _draw(run, prediction.points_px)
     say(
         f"epoch {progress.epoch}/{run.config.train.epochs}  valid MRE {format_figure(value, 3)} {unit} "
         f"(best {format_figure(progress.best, 3)} at epoch {progress.best_epoch})  "

@@ -14,6 +14,7 @@ from landmarks.data.loading import read_split, synthetic_folder
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.tables import plain
 from landmarks.formats.records import DataError
+from landmarks.prediction import Prediction
 from landmarks.statistics import conformal_radius
 
 FILE_NAME = "calibration.json"
@@ -51,18 +52,16 @@ class Calibration:
         return tuple(symbol for symbol, part in self.landmarks.items() if math.isinf(part.factor))
 
 
-def doubt_px(evaluation: Evaluation) -> np.ndarray:
+def doubt_px(found: Prediction) -> np.ndarray:
     """How far off each point may be by the look of its map alone, [N, K] in source px, up to a factor.
 
     The spread that the peak has beyond the target's own (half of which always remains), over the height of the peak,
     which falls where a network hedges; stretched by the mass that lies elsewhere. Any formula keeps the coverage of
     the calibrated radius; a good one makes the radius small where the network is sure.
     """
-    shapes = evaluation.shapes
-    assert shapes is not None, "doubt needs the shapes of the maps"
-    target = shapes.target_px[:, None]
-    excess = np.maximum(shapes.spread_px**2 - target**2, 0)
-    return np.sqrt(excess + (target / 2) ** 2) / np.maximum(evaluation.peaks, 0.02) * (1 + shapes.outside)
+    target = found.target_px[:, None]
+    excess = np.maximum(found.spread_px**2 - target**2, 0)
+    return np.sqrt(excess + (target / 2) ** 2) / np.maximum(found.peaks, 0.02) * (1 + found.outside)
 
 
 def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibration:
@@ -72,7 +71,7 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
     """
     if not 0 < coverage < 1:
         raise CalibrationError(f"coverage: found {coverage:g}; write a number between 0 and 1, e.g. 0.9")
-    scores = evaluation.error_px / doubt_px(evaluation)
+    scores = evaluation.error_px / doubt_px(evaluation.prediction)
     known = np.isfinite(scores)
     landmarks = {}
     for k, symbol in enumerate(evaluation.records.landmarks.symbols):
@@ -89,7 +88,7 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
 def radii_px(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
     """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
     factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in _symbols(evaluation)]
-    return doubt_px(evaluation) * np.array(factors)
+    return doubt_px(evaluation.prediction) * np.array(factors)
 
 
 def mm_per_px(evaluation: Evaluation) -> np.ndarray:

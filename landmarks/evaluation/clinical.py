@@ -20,7 +20,7 @@ def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) ->
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
     true_px = evaluation.true_px
     rows = available(symbols)
-    found, true = measure(evaluation.found_px, symbols, sizes), measure(true_px, symbols, sizes)
+    found, true = measure(evaluation.prediction.points_px, symbols, sizes), measure(true_px, symbols, sizes)
     half = None if calibration is None else half_widths(evaluation, calibration)
     readers = [measure(points, symbols, sizes) for points in reader_points(evaluation.records).values()]
     between = difference(*readers, rows) if len(readers) == 2 else np.full(found.shape, np.nan)
@@ -63,7 +63,9 @@ def half_widths(evaluation: Evaluation, calibration: Calibration) -> np.ndarray:
     one_axis = stats.norm.ppf((1 + calibration.coverage) / 2) / math.sqrt(-2 * math.log(1 - calibration.coverage))
     radius = one_axis * radii_px(calibration, evaluation)
     radius[~unseen(calibration, evaluation)] = np.nan
-    return measurement_radii(evaluation.found_px, evaluation.records.landmarks.symbols, evaluation.pixel_size, radius)
+    return measurement_radii(
+        evaluation.prediction.points_px, evaluation.records.landmarks.symbols, evaluation.pixel_size, radius
+    )
 
 
 def difference(first: np.ndarray, second: np.ndarray, rows: tuple) -> np.ndarray:
@@ -76,7 +78,7 @@ def difference(first: np.ndarray, second: np.ndarray, rows: tuple) -> np.ndarray
 def facing_figures(evaluation: Evaluation, true_px: np.ndarray) -> dict:
     """Which images show a face that looks left, by the points found; measurements mirror these."""
     symbols = evaluation.records.landmarks.symbols
-    by_found, by_truth = facing(evaluation.found_px, symbols), facing(true_px, symbols)
+    by_found, by_truth = facing(evaluation.prediction.points_px, symbols), facing(true_px, symbols)
     ids = np.array([record.image_id for record in evaluation.records.records])
     return {
         "left": ids[by_found < 0].tolist(),

@@ -12,12 +12,10 @@ GROSS_MM = 4.0
 REVIEW_SHARES = (0.05, 0.10)
 
 
-def confidence_figures(evaluation: Evaluation, calibration: Calibration | None) -> dict | None:
-    """Figures of the confidence, over images that the calibration has not seen; None without the maps' shapes."""
-    if evaluation.shapes is None:
-        return None
-    counted = np.ones(len(evaluation.found_px), bool) if calibration is None else unseen(calibration, evaluation)
-    doubt = doubt_px(evaluation)
+def confidence_figures(evaluation: Evaluation, calibration: Calibration | None) -> dict:
+    """Figures of the confidence, over images that the calibration has not seen."""
+    counted = np.ones(len(evaluation.prediction), bool) if calibration is None else unseen(calibration, evaluation)
+    doubt = doubt_px(evaluation.prediction)
     error, unit = unit_errors(evaluation)
     scale = mm_per_px(evaluation)[:, None] if unit == "mm" else 1
     error = error[counted]
@@ -36,12 +34,12 @@ def confidence_figures(evaluation: Evaluation, calibration: Calibration | None) 
 
 def _correlations(evaluation: Evaluation, counted: np.ndarray, error: np.ndarray, order: np.ndarray) -> dict:
     """Spearman's correlation of error with each sign of doubt, over all points and within each landmark on average."""
-    shapes = evaluation.shapes
+    prediction = evaluation.prediction
     signs = {
-        "1 - peak": 1 - evaluation.peaks[counted],
-        "spread": shapes.spread_px[counted],
-        "mass outside": shapes.outside[counted],
-        "together": doubt_px(evaluation)[counted],
+        "1 - peak": 1 - prediction.peaks[counted],
+        "spread": prediction.spread_px[counted],
+        "mass outside": prediction.outside[counted],
+        "together": doubt_px(prediction)[counted],
         "radius": order,
     }
     found = {}

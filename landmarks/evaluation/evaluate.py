@@ -10,36 +10,19 @@ from landmarks.config import DataConfig, TrainConfig
 from landmarks.data.loading import Sample
 from landmarks.distributed import merge_rows, say_here
 from landmarks.formats.records import DataError, RecordSet
-from landmarks.inference.predictor import BatchPrediction, Predictor
+from landmarks.inference.predictor import Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MapShapes:
-    """What the maps of N images say about their own certainty; NaN where an image could not be read."""
-
-    spread_px: np.ndarray
-    """[N, K] source px, standard deviation of the Gaussian fitted to the peak."""
-    outside: np.ndarray
-    """[N, K] part of the map's mass outside the peak."""
-    target_px: np.ndarray
-    """[N] source px, standard deviation of the Gaussian that training drew."""
-
-    def select(self, columns: list[int]) -> "MapShapes":
-        return MapShapes(spread_px=self.spread_px[:, columns], outside=self.outside[:, columns], target_px=self.target_px)
+from landmarks.prediction import Prediction
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluation:
-    """Points found in N images beside the truth; errors [N, K] are NaN where a landmark is not annotated."""
+    """A prediction for N images beside the truth; errors [N, K] are NaN where a landmark is not annotated."""
 
     records: RecordSet
-    found_px: np.ndarray
-    peaks: np.ndarray
+    prediction: Prediction
     error_px: np.ndarray
     error_mm: np.ndarray
-    shapes: MapShapes | None = None
-    """Absent where only points and peaks are known."""
 
     @property
     def pixel_size(self) -> np.ndarray:
@@ -52,35 +35,16 @@ class Evaluation:
         return true_points(self.records)
 
 
-def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]):
-    """Points [num, K, 2] in source px and peaks [num, K] of all samples; NaN for images that no batch holds.
+def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]) -> Prediction:
+    """The landmarks of all `num` films of a split; several processes share the films and each returns all.
 
-    `fail` is called with one line for each image that could not be read.
+    `fail` is called with one line for each image that could not be read; its rows stay NaN.
     """
-    found = np.full((num, len(predictor.landmarks), 2), np.nan)
-    peaks = np.full(found.shape[:2], np.nan)
+    whole = Prediction.unknown(num, len(predictor.landmarks))
     for batch in batches:
         read = _readable(batch, fail)
-        points, heights = predictor.predict_batch(batch.image, batch.to_source)
-        found[batch.index.numpy()[read]] = points[read]
-        peaks[batch.index.numpy()[read]] = heights[read]
-    return found, peaks
-
-
-def predict_with_shapes(
-    predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]
-) -> tuple[np.ndarray, np.ndarray, MapShapes]:
-    """`predict_batches`, with the shapes of all maps; several processes share the images and each returns all."""
-    size = (num, len(predictor.landmarks))
-    parts = BatchPrediction(np.full((*size, 2), np.nan), *(np.full(size, np.nan) for _ in range(3)), np.full(num, np.nan))
-    for batch in batches:
-        read = _readable(batch, fail)
-        found = predictor.predict_with_shape(batch.image, batch.to_source)
-        for whole, part in zip(parts, found, strict=True):
-            whole[batch.index.numpy()[read]] = part[read]
-    parts = BatchPrediction(*(merge_rows(torch.from_numpy(part)).numpy() for part in parts))
-    shapes = MapShapes(spread_px=parts.spread_px, outside=parts.outside, target_px=parts.target_px)
-    return parts.points_px, parts.peaks, shapes
+        whole.put(batch.index.numpy(), predictor.predict(batch.image, batch.to_source), read)
+    return whole.merge(lambda rows: merge_rows(torch.from_numpy(rows)).numpy())
 
 
 def _readable(batch: Sample, fail: Callable[[str], None]) -> np.ndarray:
@@ -113,10 +77,10 @@ def pixel_sizes(records: RecordSet) -> np.ndarray:
     return np.array([record.pixel_size or (np.nan, np.nan) for record in records.records], dtype=float)
 
 
-def evaluate_points(records: RecordSet, found_px: np.ndarray, peaks: np.ndarray, shapes: MapShapes | None = None) -> Evaluation:
-    """Errors of points [N, K, 2] that follow the records' images and landmarks."""
-    error_px, error_mm = radial_errors(found_px, true_points(records), pixel_sizes(records))
-    return Evaluation(records=records, found_px=found_px, peaks=peaks, error_px=error_px, error_mm=error_mm, shapes=shapes)
+def evaluate_prediction(records: RecordSet, prediction: Prediction) -> Evaluation:
+    """Errors of a prediction that follows the records' images and landmarks."""
+    error_px, error_mm = radial_errors(prediction.points_px, true_points(records), pixel_sizes(records))
+    return Evaluation(records=records, prediction=prediction, error_px=error_px, error_mm=error_mm)
 
 
 def unit_errors(evaluation: Evaluation) -> tuple[np.ndarray, str]:

@@ -74,8 +74,8 @@ def reader_figures(evaluation: Evaluation) -> dict | None:
         return None
     names, sizes, records = list(points), evaluation.pixel_size, evaluation.records
     between = np.stack(radial_errors(points[names[0]], points[names[1]], sizes))
-    to = {name: np.stack(radial_errors(evaluation.found_px, points[name], sizes)) for name in names}
-    to["mean"] = np.stack(radial_errors(evaluation.found_px, (points[names[0]] + points[names[1]]) / 2, sizes))
+    to = {name: np.stack(radial_errors(evaluation.prediction.points_px, points[name], sizes)) for name in names}
+    to["mean"] = np.stack(radial_errors(evaluation.prediction.points_px, (points[names[0]] + points[names[1]]) / 2, sizes))
     unit = 1 if np.isfinite(between[1]).any() else 0
     excess = (to[names[0]][unit] + to[names[1]][unit]) / 2 - between[unit]
     weights = resample_weights(len(records.records))

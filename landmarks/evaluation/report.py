@@ -19,9 +19,9 @@ from landmarks.evaluation.clinical import clinical_figures
 from landmarks.evaluation.confidence import confidence_figures
 from landmarks.evaluation.evaluate import (
     Evaluation,
-    evaluate_points,
+    evaluate_prediction,
     figures_table,
-    predict_with_shapes,
+    predict_batches,
     report_unreadable,
     unit_errors,
     validation_batch_size,
@@ -54,8 +54,8 @@ def evaluate_split(
     loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
 
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
-    found, peaks, shapes = predict_with_shapes(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
-    evaluation = evaluate_points(records, found[:, columns], peaks[:, columns], shapes.select(columns))
+    prediction = predict_batches(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
+    evaluation = evaluate_prediction(records, prediction.select(columns))
     protocol = _protocol(predictor, config, split, evaluation)
     return evaluation, judge(evaluation, protocol, calibration)
 
@@ -85,7 +85,7 @@ def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Eval
         "tta": predictor.tta,
         "precision": predictor.precision,
         "intervals": "95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
-        "num_unread": int(np.isnan(evaluation.peaks).all(axis=1).sum()),
+        "num_unread": int(np.isnan(evaluation.prediction.peaks).all(axis=1).sum()),
     }
 
 
@@ -148,9 +148,8 @@ def html_report(evaluation: Evaluation, figures: dict, calibration: Calibration 
 
 
 def _confidence_columns(evaluation: Evaluation, calibration: Calibration | None) -> dict[str, np.ndarray]:
-    if evaluation.shapes is None:
-        return {}
-    found = {"spread_px": evaluation.shapes.spread_px, "outside": evaluation.shapes.outside, "doubt_px": doubt_px(evaluation)}
+    prediction = evaluation.prediction
+    found = {"spread_px": prediction.spread_px, "outside": prediction.outside, "doubt_px": doubt_px(prediction)}
     if calibration is not None:
         radius = radii_px(calibration, evaluation)
         found |= {"radius_px": radius, "radius_mm": radius * mm_per_px(evaluation)[:, None]}
@@ -166,7 +165,7 @@ def _write_overlays(folder: Path, evaluation: Evaluation, cases: list[tuple[str,
         record = evaluation.records.records[index]
         picture = draw.overlay(
             read_gray(record.image_path),
-            evaluation.found_px[index],
+            evaluation.prediction.points_px[index],
             record.points_px,
             symbols=evaluation.records.landmarks.symbols,
             title=f"{name}  {record.image_id}  MRE {np.nanmean(errors[index]):.2f} {unit}",

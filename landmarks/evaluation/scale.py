@@ -13,7 +13,7 @@ def sn_lengths(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
     """True Sella-Nasion length of each image in px and in mm, [N] each; NaN where a point or the pixel size is unknown."""
     symbols = evaluation.records.landmarks.symbols
     if "S" not in symbols or "N" not in symbols:
-        return np.full((2, len(evaluation.found_px)), np.nan)
+        return np.full((2, len(evaluation.prediction.points_px)), np.nan)
     points = evaluation.true_px
     across = points[:, symbols.index("N")] - points[:, symbols.index("S")]
     return np.linalg.norm(across, axis=1), np.linalg.norm(across * evaluation.pixel_size, axis=1)

@@ -223,7 +223,7 @@ def cases_section(evaluation: Evaluation, cases: list[tuple[str, int]]) -> str:
 def _case(evaluation: Evaluation, name: str, index: int) -> str:
     record, symbols = evaluation.records.records[index], evaluation.records.landmarks.symbols
     errors, unit = unit_errors(evaluation)
-    found, true, image = evaluation.found_px[index], record.points_px, read_gray(record.image_path)
+    found, true, image = evaluation.prediction.points_px[index], record.points_px, read_gray(record.image_path)
     title = f"{name[:-1]} {name[-1]}: {record.image_id}, MRE {np.nanmean(errors[index]):.2f} {unit}"
     whole = picture(draw.jpeg(draw.overlay(*draw.face_part(image, found, true), long_side=800, radius=5)), title)
     worst = [int(k) for k in np.argsort(-np.nan_to_num(errors[index], nan=-1)) if np.isfinite(errors[index, k])][:_CROPS]

@@ -37,7 +37,7 @@ def measurements_section(evaluation: Evaluation, figures: dict) -> str:
 def _bland_altman_part(evaluation: Evaluation, measurements: dict) -> str:
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
     names = [row.name for row in available(symbols)]
-    found = measure(evaluation.found_px, symbols, sizes)
+    found = measure(evaluation.prediction.points_px, symbols, sizes)
     true = measure(evaluation.true_px, symbols, sizes)
     shown = [name for name in _DRAWN if name in names and measurements[name]["num"] >= 2][:9]
     drawn = ""

@@ -44,7 +44,7 @@ def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.nda
         writer.writerow(["image", "symbol", "x", "y", "peak", "x_true", "y_true", "error_px", "error_mm", *more])
         for i, record in enumerate(evaluation.records.records):
             for k, symbol in enumerate(evaluation.records.landmarks.symbols):
-                values = [*evaluation.found_px[i, k], evaluation.peaks[i, k], *record.points_px[k]]
+                values = [*evaluation.prediction.points_px[i, k], evaluation.prediction.peaks[i, k], *record.points_px[k]]
                 values += [evaluation.error_px[i, k], evaluation.error_mm[i, k], *(part[i, k] for part in more.values())]
                 writer.writerow([record.image_id, symbol, *("" if np.isnan(v) else f"{v:.4f}" for v in values)])
 

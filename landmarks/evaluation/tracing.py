@@ -31,7 +31,7 @@ def mean_frame(evaluation: Evaluation, normalised: bool) -> tuple[np.ndarray, np
     true = evaluation.true_px
     factors = sn_factors(evaluation)[:, None] if normalised else sizes if scaled else 1.0
     stretch = np.where(facing(true, symbols)[:, None] < 0, (-1.0, 1.0), (1.0, 1.0)) * factors
-    shapes, errors = true * stretch[:, None], (evaluation.found_px - true) * stretch[:, None]
+    shapes, errors = true * stretch[:, None], (evaluation.prediction.points_px - true) * stretch[:, None]
     known = np.isfinite(shapes).all(axis=2)
     mean = shapes[int(known.sum(axis=1).argmax())]
     for _ in range(3):

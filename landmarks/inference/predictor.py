@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,8 +14,9 @@ from landmarks.images import read_gray, shrink, warp
 from landmarks.models.build import Loaded, load_model
 from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
-from landmarks.tasks.landmarks.heatmap import Decoded, decode, decode_with_shape
+from landmarks.tasks.landmarks.heatmap import Decoded, decode_with_shape
 
 # Test-time augmentation: views shifted by (dx, dy) input px, half a heatmap pixel along each diagonal. Whole pixels, so
 # that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results.md).
@@ -24,34 +24,12 @@ _TTA_SHIFTS = ((-2, -2), (-2, 2), (2, -2), (2, 2))
 _NO_SHIFT = ((0, 0),)
 
 
-class Prediction(NamedTuple):
-    points_px: np.ndarray
-    """float64 [K, 2], source px."""
-    peaks: np.ndarray
-    """float64 [K], height of each map's peak; near 1 where the network is sure."""
-
-
-class BatchPrediction(NamedTuple):
-    """B images' points with what their maps say about the error."""
-
-    points_px: np.ndarray
-    """float64 [B, K, 2], source px."""
-    peaks: np.ndarray
-    """float64 [B, K], height of each map's peak."""
-    spread_px: np.ndarray
-    """float64 [B, K], source px: standard deviation along one axis of the Gaussian fitted to the peak."""
-    outside: np.ndarray
-    """float64 [B, K], 0 to 1: part of the map's mass outside the peak."""
-    target_px: np.ndarray
-    """float64 [B], source px: standard deviation of the Gaussian that the network was trained to draw."""
-
-
 class Predictor:
     """A network with all that turns its maps into points.
 
     Example:
         predictor = Predictor.from_checkpoint("runs/1024/checkpoints/best.pt")
-        points_px, peaks = predictor(cv2.imread("head.png", cv2.IMREAD_GRAYSCALE))
+        points_px = predictor("head.png").points_px[0]
     """
 
     def __init__(
@@ -115,7 +93,7 @@ class Predictor:
         )
 
     def __call__(self, image: np.ndarray | str | Path) -> Prediction:
-        """One image: a gray uint8 array [H, W] or a file. Raises: ImageError naming a broken file."""
+        """One film, a gray uint8 array [H, W] or a file -> a prediction of N = 1. Raises: ImageError naming a broken file."""
         gray = image if isinstance(image, np.ndarray) else read_gray(Path(image))
         if gray.ndim != 2 or gray.dtype != np.uint8:
             raise ValueError(f"image: found {gray.dtype} {gray.shape}; give a gray uint8 array [height, width]")
@@ -123,8 +101,7 @@ class Predictor:
         small, to_small = shrink(gray, self.input_size, self.margin)
         pixels = warp(small, compose(to_input, invert(to_small)), self.input_size)
         to_source = torch.from_numpy(invert(to_input))[None]
-        points_px, peaks = self.predict_batch(torch.from_numpy(pixels)[None, None], to_source)
-        return Prediction(points_px[0], peaks[0])
+        return self.predict(torch.from_numpy(pixels)[None, None], to_source)
 
     @torch.no_grad()
     def predict_maps(self, images: torch.Tensor) -> torch.Tensor:
@@ -149,19 +126,14 @@ class Predictor:
             raise ValueError(f"out of memory: not even one image of {tuple(images.shape[2:])} px fits {self.device}")
         return torch.cat([self.predict_maps(half) for half in images.chunk(2)])
 
-    def predict_batch(self, images: torch.Tensor, to_source: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> points [B, K, 2] source px, peaks [B, K]."""
-        views = [decode(self.predict_maps(view), self.sigma) for view in self._views(images)]
-        return self._points_px(views, to_source), _mean([view.peaks for view in views])
-
-    def predict_with_shape(self, images: torch.Tensor, to_source: torch.Tensor) -> BatchPrediction:
-        """`predict_batch`, with the shape of each map: what an error radius is calibrated on."""
+    def predict(self, images: torch.Tensor, to_source: torch.Tensor) -> Prediction:
+        """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> the landmarks of these films."""
         found = [decode_with_shape(self.predict_maps(view), self.sigma) for view in self._views(images)]
         views, shapes = zip(*found, strict=True)
         # source px per heatmap px; letterboxing keeps the aspect, so one number serves both axes
         stretch = HEATMAP_STRIDE * np.sqrt(np.abs(np.linalg.det(to_source.numpy()[:, :, :2])))
         variance = _mean([torch.diagonal(shape.covariance_hm, dim1=-2, dim2=-1).mean(-1) for shape in shapes])
-        return BatchPrediction(
+        return Prediction(
             points_px=self._points_px(views, to_source),
             peaks=_mean([view.peaks for view in views]),
             spread_px=np.sqrt(variance) * stretch[:, None],

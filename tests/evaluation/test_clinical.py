@@ -5,9 +5,10 @@ import pytest
 
 from landmarks.evaluation.calibration import Calibration, LandmarkCalibration
 from landmarks.evaluation.clinical import clinical_figures, confusion, difference, uncertain
-from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.formats.records import Record, RecordSet
 from landmarks.measurements import CLASSES, available
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 SYMBOLS = ("S", "N", "A", "B", "Go", "Gn", "Me")
@@ -23,12 +24,13 @@ def points(anb: float, jaw: float) -> np.ndarray:
     return np.array([(0, 0), (700, 0), a, b, gonion, gnathion, gnathion + np.array([-20, 20])]) + 500
 
 
-def make(true: list, found: list, shapes: MapShapes | None = None):
+def make(true: list, found: list):
     records = tuple(
         Record(image_id=str(i), image_path=None, points_px=p, pixel_size=(0.1, 0.1), device="d", split="t")
         for i, p in enumerate(true)
     )
-    return evaluate_points(RecordSet(landmarks=SET, records=records), np.array(found), np.ones((len(true), 7)), shapes)
+    prediction = Prediction.of_points(np.array(found), target_px=20.0)
+    return evaluate_prediction(RecordSet(landmarks=SET, records=records), prediction)
 
 
 def test_bias_limits_and_classes_by_hand():
@@ -60,15 +62,14 @@ def test_left_facing_images_are_named_and_measured_alike():
 
 
 def test_classes_near_a_border_are_uncertain():
-    shapes = MapShapes(spread_px=np.full((2, 7), 20.0), outside=np.zeros((2, 7)), target_px=np.full(2, 20.0))
     part = LandmarkCalibration(num=50, factor=1.0, fixed_mm=1.0)  # doubt is half the target: radius 10 px, 1 mm
     calibration = Calibration(coverage=0.9, images=(), protocol={}, landmarks=dict.fromkeys(SYMBOLS, part))
     true = [points(3.5, 32), points(-8, 32)]
-    figures = clinical_figures(make(true, true, shapes), calibration)
+    figures = clinical_figures(make(true, true), calibration)
     assert figures["classes"]["Skeletal class"]["uncertain"]["num"] == 1
     assert figures["measurements"]["S-N"]["interval_half_width"] == pytest.approx(np.sqrt(2) * 1.6449 / 2.1460, rel=1e-3)
     none = Calibration(coverage=0.9, images=("0", "1"), protocol={}, landmarks=calibration.landmarks)
-    figures = clinical_figures(make(true, true, shapes), none)  # images that made the radii do not test them
+    figures = clinical_figures(make(true, true), none)  # images that made the radii do not test them
     assert figures["classes"]["Skeletal class"]["uncertain"]["num_tested"] == 0
 
 

@@ -22,8 +22,9 @@ from landmarks.evaluation.calibration import (
     write_calibration,
 )
 from landmarks.evaluation.confidence import confidence_figures
-from landmarks.evaluation.evaluate import MapShapes, evaluate_points, true_points
+from landmarks.evaluation.evaluate import evaluate_prediction, true_points
 from landmarks.formats.records import Record, RecordSet
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 
@@ -33,7 +34,6 @@ def simulated(num: int, *, first: int = 0, seed: int = 0):
     landmarks = LandmarkSet(name="five", symbols=("S", "N", "A", "B", "Me"))
     true = rng.uniform(200, 800, (num, 5, 2))
     spread = rng.uniform(20, 60, (num, 5))
-    shapes = MapShapes(spread_px=spread, outside=np.zeros((num, 5)), target_px=np.full(num, 20.0))
     excess = np.sqrt(spread**2 - 300)
     found = true + 0.5 * excess[..., None] * rng.standard_normal((num, 5, 2))
     records = tuple(
@@ -47,7 +47,8 @@ def simulated(num: int, *, first: int = 0, seed: int = 0):
         )
         for i in range(num)
     )
-    return evaluate_points(RecordSet(landmarks=landmarks, records=records), found, np.ones((num, 5)), shapes)
+    prediction = replace(Prediction.of_points(found, target_px=20.0), spread_px=spread)
+    return evaluate_prediction(RecordSet(landmarks=landmarks, records=records), prediction)
 
 
 def test_radii_cover_new_images_and_follow_the_map():
@@ -92,15 +93,9 @@ def test_images_of_the_calibration_do_not_test_it():
 
 
 def test_doubt_grows_with_every_sign_of_it():
-    evaluation = simulated(4)
-    base = doubt_px(evaluation)
-    for name, change in (("spread_px", 1.3), ("outside", 0.2)):
-        shapes = {key: getattr(evaluation.shapes, key) for key in ("spread_px", "outside", "target_px")}
-        shapes[name] = shapes[name] * change if name == "spread_px" else shapes[name] + change
-        more = evaluate_points(evaluation.records, evaluation.found_px, evaluation.peaks, MapShapes(**shapes))
-        assert (doubt_px(more) > base).all()
-    lower = evaluate_points(evaluation.records, evaluation.found_px, 0.5 * evaluation.peaks, evaluation.shapes)
-    assert (doubt_px(lower) > base).all()
+    found = simulated(4).prediction
+    for change in ({"spread_px": 1.3 * found.spread_px}, {"outside": found.outside + 0.2}, {"peaks": 0.5 * found.peaks}):
+        assert (doubt_px(replace(found, **change)) > doubt_px(found)).all()
 
 
 def test_a_calibration_stays_with_its_weights(tmp_path):
@@ -129,8 +124,7 @@ def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_ro
     (tmp_path / "moved").symlink_to(synthetic_root)
     records = read_split(replace(tiny_config.data, root=str(tmp_path / "moved")), split, seed=0)
     true = true_points(records)
-    flat = MapShapes(spread_px=np.ones(true.shape[:2]), outside=np.zeros(true.shape[:2]), target_px=np.ones(len(true)))
-    evaluation = evaluate_points(records, true + 1, np.ones(true.shape[:2]), flat)
+    evaluation = evaluate_prediction(records, Prediction.of_points(true + 1))
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
     if split == "valid":

@@ -6,10 +6,11 @@ import statistics
 import numpy as np
 import pytest
 
-from landmarks.evaluation.evaluate import evaluate_points
+from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.figures import full_figures, reader_figures
 from landmarks.formats.isbi2015 import read_isbi
 from landmarks.formats.records import Record, RecordSet
+from landmarks.prediction import Prediction
 from landmarks.schema import ISBI19
 
 SYMBOLS = ISBI19.symbols
@@ -40,7 +41,7 @@ def evaluation():
         )
         found.append(true + rng.normal(0, 12, true.shape) * rng.uniform(0.5, 2))
     records = RecordSet(landmarks=ISBI19, records=tuple(records))
-    return evaluate_points(records, np.array(found), np.ones((30, 19)))
+    return evaluate_prediction(records, Prediction.of_points(np.array(found)))
 
 
 def plain_figures(evaluation, images, columns) -> dict:
@@ -52,7 +53,7 @@ def plain_figures(evaluation, images, columns) -> dict:
         for k in columns:
             if math.isnan(record.points_px[k][0]):
                 continue
-            dx, dy = (float(evaluation.found_px[i][k][a] - record.points_px[k][a]) for a in (0, 1))
+            dx, dy = (float(evaluation.prediction.points_px[i][k][a] - record.points_px[k][a]) for a in (0, 1))
             px.append(math.hypot(dx, dy))
             normalised.append(math.hypot(dx, dy) * 72 / math.dist(s, n))
             if record.pixel_size:
@@ -108,7 +109,9 @@ def test_readers_are_the_floor_per_landmark(evaluation):
             if record.pixel_size and not math.isnan(record.points_px[k][0]):
                 senior, junior = record.readers["senior"][k], record.readers["junior"][k]
                 apart.append(math.dist(senior * record.pixel_size, junior * record.pixel_size))
-                to_senior.append(math.dist(senior * record.pixel_size, evaluation.found_px[i][k] * record.pixel_size))
+                to_senior.append(
+                    math.dist(senior * record.pixel_size, evaluation.prediction.points_px[i][k] * record.pixel_size)
+                )
         part = figures["landmarks"][symbol]
         assert part["between"]["mre_mm"] == pytest.approx(statistics.fmean(apart), abs=1e-9)
         assert part["model_to"]["senior"]["mre_mm"] == pytest.approx(statistics.fmean(to_senior), abs=1e-9)
@@ -120,7 +123,7 @@ def test_junior_against_senior_of_the_real_set(real_data):
     """The whole of it, as if the junior reader were the model; known worst points of the set come out worst."""
     records = read_isbi(real_data / "isbi2015", split="all", truth="senior", val_fraction=0, seed=0)
     junior = np.stack([record.readers["junior"] for record in records.records])
-    figures = full_figures(evaluate_points(records, junior, np.ones(junior.shape[:2])), {})
+    figures = full_figures(evaluate_prediction(records, Prediction.of_points(junior)), {})
     floor = {symbol: part["between"]["mre_mm"] for symbol, part in figures["readers"]["landmarks"].items()}
     for symbol, part in figures["landmarks"].items():
         assert part["mre_mm"] == pytest.approx(floor[symbol], abs=1e-9)

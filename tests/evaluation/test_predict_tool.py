@@ -44,7 +44,7 @@ def test_a_folder_with_a_broken_image(tiny_config, synthetic_root, tmp_path, pre
     assert len(rows) == 2 * len(predictor.landmarks)
     for image in images:
         points = [[float(row["x"]), float(row["y"])] for row in rows if row["image"] == image]
-        np.testing.assert_allclose(points, predictor(image)[0], atol=0.006)
+        np.testing.assert_allclose(points, predictor(image).points_px[0], atol=0.006)
         assert (tmp_path / "found" / "overlays" / f"{Path(image).stem}.png").is_file()
     assert predict("--checkpoint", checkpoint, "--output", tmp_path / "found", folder) == 2
     assert "is there already; name another --output" in capsys.readouterr().err

@@ -15,11 +15,12 @@ from landmarks.checkpointfile import write_checkpoint
 from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
-from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.report import headline, judge, write_report
 from landmarks.formats.aariz import read_aariz
 from landmarks.formats.records import RecordSet
 from landmarks.models.build import build_model, landmarks_to_dict
+from landmarks.prediction import Prediction
 from landmarks.schema import AARIZ29
 from landmarks.synthetic.dataset import write_synthetic_dataset
 
@@ -35,8 +36,8 @@ def predicted(records, sizes_mm: float, seed: int = 0):
     size = np.array([record.pixel_size[0] for record in records.records])
     spread = rng.uniform(1.0, 3.0, true.shape[:2])
     found = true + sizes_mm * spread[..., None] * rng.standard_normal(true.shape) / size[:, None, None]
-    shapes = MapShapes(spread_px=spread / size[:, None], outside=np.zeros(spread.shape), target_px=1 / size)
-    return evaluate_points(records, found, np.ones(spread.shape), shapes)
+    prediction = replace(Prediction.of_points(found), spread_px=spread / size[:, None], target_px=1 / size)
+    return evaluate_prediction(records, prediction)
 
 
 @pytest.fixture(scope="module")
@@ -142,10 +143,8 @@ def test_the_same_numbers_in_every_file(wrong_records, tmp_path):
 
 def test_a_set_without_pixel_sizes_and_readers_is_reported_in_pixels(wrong_records, tmp_path):
     bare = tuple(replace(record, pixel_size=None, readers={}) for record in wrong_records.records[:12])
-    evaluation = evaluate_points(
-        RecordSet(landmarks=AARIZ29, records=bare),
-        np.stack([record.points_px + 3.0 for record in bare]),
-        np.ones((12, 29)),
+    evaluation = evaluate_prediction(
+        RecordSet(landmarks=AARIZ29, records=bare), Prediction.of_points(np.stack([record.points_px + 3.0 for record in bare]))
     )
     figures = judge(evaluation, PROTOCOL)
     write_report(tmp_path, evaluation, figures)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from landmarks.evaluation.evaluate import evaluate_points
+from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.tracing import mean_frame
 from landmarks.formats.records import Record, RecordSet
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 FACE = np.array([(0, 0), (70, 0), (65, 50), (60, 85), (52, 108), (-5, 80)], dtype=float)
@@ -28,7 +29,9 @@ def test_errors_are_turned_into_the_frame_of_the_mean_face(normalised):
         )
         found.append(place[1])
     landmarks = LandmarkSet(name="six", symbols=SYMBOLS)
-    evaluation = evaluate_points(RecordSet(landmarks=landmarks, records=tuple(records)), np.array(found), np.ones((4, 6)))
+    evaluation = evaluate_prediction(
+        RecordSet(landmarks=landmarks, records=tuple(records)), Prediction.of_points(np.array(found))
+    )
     mean, errors, unit = mean_frame(evaluation, normalised)
     factor = 72 / 70 if normalised else 1
     assert unit == "mm"

@@ -1,0 +1,77 @@
+"""What a model finds in films: one type, whoever asks for it and whatever runs the network.
+
+Shapes: N films, K landmarks. Points are (x, y) in source px. A film that could not be read has NaN in every row.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prediction:
+    """Landmarks of N films, with what their maps say about the error.
+
+    Example:
+        found = predictor("head.png")
+        x, y = found.points_px[0, predictor.landmarks.index("S")]
+    """
+
+    points_px: np.ndarray
+    """float64 [N, K, 2], source px."""
+    peaks: np.ndarray
+    """float64 [N, K], height of each map's peak; near 1 where the network is sure."""
+    spread_px: np.ndarray
+    """float64 [N, K], source px: standard deviation along one axis of the Gaussian fitted to the peak."""
+    outside: np.ndarray
+    """float64 [N, K], 0 to 1: part of the map's mass outside the peak."""
+    target_px: np.ndarray
+    """float64 [N], source px: standard deviation of the Gaussian that the network was trained to draw."""
+
+    def __len__(self) -> int:
+        return len(self.points_px)
+
+    @classmethod
+    def unknown(cls, num: int, num_landmarks: int) -> "Prediction":
+        """NaN for `num` films, to be filled by `put`."""
+        size = (num, num_landmarks)
+        return cls(
+            points_px=np.full((*size, 2), np.nan),
+            peaks=np.full(size, np.nan),
+            spread_px=np.full(size, np.nan),
+            outside=np.full(size, np.nan),
+            target_px=np.full(num, np.nan),
+        )
+
+    @classmethod
+    def of_points(cls, points_px: np.ndarray, *, target_px: float = 1.0) -> "Prediction":
+        """Points [N, K, 2] that come without maps, as those of a person do: each counts as certain."""
+        size = points_px.shape[:2]
+        return cls(
+            points_px=np.asarray(points_px, dtype=float),
+            peaks=np.ones(size),
+            spread_px=np.full(size, target_px),
+            outside=np.zeros(size),
+            target_px=np.full(size[0], target_px),
+        )
+
+    def put(self, rows: np.ndarray, part: "Prediction", chosen: np.ndarray) -> None:
+        """Writes the films of `part` that `chosen` [B] marks into these rows, in place."""
+        for field in fields(self):
+            getattr(self, field.name)[rows[chosen]] = getattr(part, field.name)[chosen]
+
+    def merge(self, over_ranks: Callable[[np.ndarray], np.ndarray]) -> "Prediction":
+        """The rows of all processes; `over_ranks` merges an array whose rows of other ranks are NaN."""
+        return Prediction(**{field.name: over_ranks(getattr(self, field.name)) for field in fields(self)})
+
+    def select(self, columns: Sequence[int]) -> "Prediction":
+        """The same films with these landmarks alone, in this order."""
+        columns = list(columns)
+        return Prediction(
+            points_px=self.points_px[:, columns],
+            peaks=self.peaks[:, columns],
+            spread_px=self.spread_px[:, columns],
+            outside=self.outside[:, columns],
+            target_px=self.target_px,
+        )
