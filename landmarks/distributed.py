@@ -3,15 +3,19 @@
 One process alone needs none of it: every function then returns what it was given.
 """
 
-import contextlib
+import logging
 import os
-import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import NamedTuple
 
 import torch
 from torch import distributed, nn
+
+log = logging.getLogger(__name__)
+
+EVERY_RANK = {"every_rank": True}
+"""`log.warning(line, extra=EVERY_RANK)`: a line that only this rank knows; other lines are written by rank 0 alone."""
 
 # Numbers in one message of gradients: large enough for the line's full speed, 32 MiB beside the gradients.
 _MESSAGE_SIZE = 2**23
@@ -46,18 +50,6 @@ def join(device_type: str) -> Place:
         backend = "cpu:gloo,cuda:nccl" if nccl else "gloo"
         distributed.init_process_group(backend, timeout=limit)
     return here
-
-
-def say(line: str) -> None:
-    """One line to the person at the terminal, of rank 0 alone; standard output is left to results."""
-    if place().rank == 0:
-        say_here(line)
-
-
-def say_here(line: str) -> None:
-    """A line that this rank alone knows of."""
-    with contextlib.suppress(OSError):  # a closed terminal takes no more lines; the run goes on to save
-        print(line, file=sys.stderr, flush=True)
 
 
 def leave() -> None:

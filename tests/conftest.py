@@ -1,5 +1,6 @@
 """Small data sets that several tests share."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 def _one_thread():
     # the tests' networks are tiny: two threads would mostly wait for each other
     torch.set_num_threads(1)
+    logging.getLogger("landmarks").setLevel(logging.INFO)  # as the commands show it; caplog reads it
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
+
 SUBJECTS = {
     "data": "loading, cache and memory",
     "step": "an optimizer step",
@@ -22,6 +24,7 @@ SUBJECTS = {
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="{" + ",".join(SUBJECTS) + "}")
     # only the chosen subject is imported: each pulls in another part of the framework

@@ -9,12 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.config import DataConfig
 from landmarks.data.cachefolder import clear_caches, list_caches
 from landmarks.metrics import format_table
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("list", "clear"))
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),

@@ -7,16 +7,21 @@ Example:
 """
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
 
 from landmarks.check.run import Check, check_dataset, check_report, write_check
 from landmarks.check.store import store_check
+from landmarks.commands.console import set_up_console
 from landmarks.config import DATA_FORMATS, DataConfig
+
+log = logging.getLogger("landmarks.tools")
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
     parser.add_argument("--format", required=True, choices=DATA_FORMATS)
@@ -24,7 +29,6 @@ def main() -> int:
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
                         help="where training runs look for the result: their data.cache_dir")  # fmt: skip
     args = parser.parse_args()
-    sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no letters
     try:
         check = check_dataset(args.root, args.format)
         _print(check_report(check))
@@ -52,7 +56,7 @@ def _store(check: Check, args: argparse.Namespace) -> None:
         store_check(check.to_dict(), args.root, args.format, args.cache_dir)
     except OSError as error:
         line = f"{error.filename or args.cache_dir}: {error.strerror or error}"
-        print(f"warning: {line}; training runs will say that this data set was never checked", file=sys.stderr)
+        log.warning(f"{line}; training runs will report that this data set was never checked")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 
 from landmarks.checkpointfile import read_checkpoint
+from landmarks.commands.console import set_up_console
 from landmarks.models.build import describe_checkpoint, write_weights
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="a .pt file; its checksum is checked first")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="write the averaged weights as safetensors")

@@ -10,11 +10,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.evaluation.comparison import compare, comparison_text, read_run
 from landmarks.evaluation.tables import write_metrics
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run_a", type=Path, help="the first run or evaluation folder")
     parser.add_argument("run_b", type=Path, help="the second; a negative difference means that it is better")

@@ -12,9 +12,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.configfile import override_config
 from landmarks.device import choose_device
-from landmarks.distributed import join, leave, place, say
+from landmarks.distributed import join, leave, place
 from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
 from landmarks.evaluation.evaluate import figures_table
 from landmarks.evaluation.report import evaluate_split, headline, write_report
@@ -23,6 +24,7 @@ from landmarks.models.build import load_model
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
     parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
@@ -42,14 +44,14 @@ def main() -> int:
         device = choose_device(config.train.device, place().local_rank)
         here = join(device.type)
         predictor = Predictor.from_loaded(loaded._replace(config=config), device=device, tta=args.tta)
-        calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta, say=say)
-        evaluation, figures = evaluate_split(predictor, config, args.split, say=say, calibration=calibration)
+        calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta)
+        evaluation, figures = evaluate_split(predictor, config, args.split, calibration=calibration)
         leave()
         if here.rank > 0:
             return 0
         figures["checkpoint"] = str(args.checkpoint)
         if args.calibrate:
-            calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config, say=say)
+            calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config)
         other = f"_{config.data.format}" if words else ""
         output = args.output or args.checkpoint.parent.parent / f"evaluation_{args.split}{other}"
         write_report(output, evaluation, figures, calibration)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from landmarks.commands.console import set_up_console
 from landmarks.config import parse_size
 from landmarks.configfile import load_config
 from landmarks.engine.measure import measure_choices
@@ -20,6 +21,7 @@ from landmarks.engine.planner import fastest, plan, plan_table, plan_to_dict
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
     parser.add_argument("--memory", help="memory of the card, e.g. 8GB (default: train.memory_limit, this card's, or 8GB)")

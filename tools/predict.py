@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from landmarks.commands.console import set_up_console
 from landmarks.config import DEVICES
 from landmarks.draw import overlay, write_picture
 from landmarks.images import IMAGE_SUFFIXES, ImageError, image_files, read_gray
@@ -59,6 +60,7 @@ def predict_images(predictor: Predictor, images: list[Path], output: Path) -> in
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv and overlays/")

@@ -8,11 +8,13 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.config import DATA_FORMATS
 from landmarks.prepare.run import prepare
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
     parser.add_argument("--format", required=True, choices=DATA_FORMATS)
@@ -21,14 +23,7 @@ def main() -> int:
     parser.add_argument("--jpeg", type=int, metavar="QUALITY", help="write JPEG of this quality, e.g. 95 (default: PNG)")
     args = parser.parse_args()
     try:
-        images = prepare(
-            args.root,
-            args.format,
-            args.output,
-            long_side=args.long_side,
-            jpeg=args.jpeg,
-            say=lambda line: print(line, file=sys.stderr),
-        )
+        images = prepare(args.root, args.format, args.output, long_side=args.long_side, jpeg=args.jpeg)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return 130

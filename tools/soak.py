@@ -5,16 +5,20 @@ Example:
 """
 
 import argparse
+import logging
 import signal
 import sys
 from pathlib import Path
 
-from landmarks.distributed import say
+from landmarks.commands.console import set_up_console
 from landmarks.engine.soak import Soak, train_command
 from landmarks.metrics import format_table
 
+log = logging.getLogger("landmarks.tools")
+
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="a short run, e.g. configs/soak.yaml")
     parser.add_argument("--kills", type=int, default=25, help="interruptions by kill -9 (default: 25)")
@@ -26,13 +30,13 @@ def main() -> int:
     if sys.platform == "win32":
         print("tools/soak.py: Windows has no kill -9; run it on Linux or macOS", file=sys.stderr)
         return 2
-    soak = Soak(train_command(args.config, args.settings), args.output, seed=args.seed, say=say)
+    soak = Soak(train_command(args.config, args.settings), args.output, seed=args.seed)
     try:
         soak.make_reference()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    say(f"uninterrupted: {soak.seconds:.1f} s")
+    log.info(f"uninterrupted: {soak.seconds:.1f} s")
     outcomes = [
         soak.interrupt("kill -9", args.kills, soak.at_a_random_moment(signal.SIGKILL)),
         soak.interrupt("SIGTERM", args.signals, soak.at_a_random_moment(signal.SIGTERM)),

@@ -4,10 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.synthetic.dataset import write_synthetic_dataset
 
 
 def main() -> int:
+    set_up_console()
     parser = argparse.ArgumentParser(description="Write a synthetic data set in the exact Aariz layout.")
     parser.add_argument("--output", type=Path, required=True, help="folder to write; must be new or empty")
     parser.add_argument("--num", type=int, default=200, help="number of images (70 %% train, 15 %% valid, 15 %% test)")

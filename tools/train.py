@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from landmarks.commands.console import set_up_console
 from landmarks.configfile import load_config
 from landmarks.device import is_out_of_memory
 from landmarks.distributed import leave, place
@@ -34,6 +35,7 @@ def parse_words() -> argparse.Namespace:
 
 
 def main() -> int:
+    set_up_console()
     args = parse_words()
     output, run = args.output or Path("runs") / Path(args.config).stem, None
     try:

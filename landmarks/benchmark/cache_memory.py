@@ -23,7 +23,7 @@ from landmarks.data.workers import make_loader
 config = config_from_dict(json.loads(sys.stdin.read()))
 imported = time.perf_counter()
 data = config.data
-_, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=config.train.seed, say=print)
+_, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=config.train.seed)
 plan = BatchPlan(len(dataset), config.train.batch_size, seed=0, shuffle=True)
 next(iter(make_loader(dataset, plan, data, pin_memory=False)))
 print(json.dumps({"import_seconds": imported - start, "data_seconds": time.perf_counter() - imported}))
@@ -79,7 +79,7 @@ def _rank(config: Config, end: Connection) -> None:
 
     data = config.data
     records = read_split(data, data.train_split, seed=config.train.seed)
-    store = open_store(records.records, data, say=lambda line: None)
+    store = open_store(records.records, data)
     dataset = CephalogramDataset(records, store, data.image_size, augment=config.augment, seed=0)
     loader = make_loader(dataset, BatchPlan(len(dataset), _BATCH, seed=0, shuffle=True), data, pin_memory=False)
     for _ in loader:

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -57,7 +56,7 @@ def measure(config: Config, seconds: float) -> dict:
     records = read_split(data, data.train_split, seed=config.train.seed)
     found: dict = {"machine": f"{usable_cores()} cores", "versions": versions(), "image_size": list(data.image_size)}
     found["build"] = _cold_build(config, records)
-    _, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=config.train.seed, say=_say)
+    _, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=config.train.seed)
     plan = BatchPlan(len(dataset), config.train.batch_size, seed=0, shuffle=True)
     loader = make_loader(dataset, plan, data, pin_memory=torch.cuda.is_available())
     found["workers"], found["batch_size"] = loader.num_workers, config.train.batch_size
@@ -76,10 +75,6 @@ def measure(config: Config, seconds: float) -> dict:
     return found
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
 def _cold_build(config: Config, records: RecordSet) -> dict:
     """Rate of the first build, beside decoding and shrinking alone with as many threads."""
     paths = [record.image_path for record in records.records]
@@ -91,7 +86,7 @@ def _cold_build(config: Config, records: RecordSet) -> dict:
         for _ in pool.map(lambda i: files.image(i)[1], range(len(paths))):
             pass
     decoded = time.perf_counter()
-    store = open_store(records.records, config.data, say=_say)
+    store = open_store(records.records, config.data)
     built = time.perf_counter()
     return {
         "images_per_second": len(paths) / (built - decoded),
@@ -118,7 +113,7 @@ def _rate(loader: DataLoader, seconds: float, plan: BatchPlan | None = None) -> 
 
 def _steps(config: Config, records: RecordSet, num: int = 100) -> dict[str, float]:
     """Milliseconds an image of each step in one process, and of the floor: one warp and one copy."""
-    data, store = config.data, open_store(records.records, config.data, say=_say)
+    data, store = config.data, open_store(records.records, config.data)
     appearance, rng = Appearance(config.augment), np.random.default_rng(0)
     cv2.setNumThreads(0)
     order = rng.integers(0, len(records.records), num)
@@ -137,7 +132,7 @@ def _steps(config: Config, records: RecordSet, num: int = 100) -> dict[str, floa
         "appearance": _each(lambda i: appearance(warped[i], i), num),
         "copy": _each(lambda i: np.copyto(buffer, warped[i]), num),
     }
-    _, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=0, say=_say)
+    _, dataset = open_dataset(data, data.train_split, augment=config.augment, seed=0)
     spent["whole sample"] = _each(lambda i: dataset[(0, int(order[i]))], num)
     spent["points, maps, seeds"] = max(0.0, spent["whole sample"] - read - spent["warp"] - spent["appearance"])
     spent["floor: warp and copy"] = spent["warp"] + spent["copy"]

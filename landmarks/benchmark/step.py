@@ -1,7 +1,6 @@
 """Time and memory of a training step by phase, beside the loop that one writes first, in one process on the same images."""
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -42,9 +41,7 @@ def run(args: argparse.Namespace) -> dict:
     config = load_config(args.config, words)
     device = choose_device(config.train.device)
     config, _ = settle_batch(config, device, None)
-    records, samples = open_dataset(
-        config.data, config.data.train_split, augment=config.augment, seed=0, say=lambda line: print(line, file=sys.stderr)
-    )
+    records, samples = open_dataset(config.data, config.data.train_split, augment=config.augment, seed=0)
     num = len(records.landmarks)
     workers, _ = loader_settings(config.data, batch_size=config.train.batch_size, cuda=device.type == "cuda")
     # the plain loop goes first: what the framework sets in the process (memory, cuDNN) must not help it

@@ -4,12 +4,13 @@ import atexit
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from landmarks.distributed import place
 from landmarks.filelock import exclusive, is_held
 from landmarks.formats.records import DataError, Record
 from landmarks.images import read_gray, shrink
+
+log = logging.getLogger(__name__)
 
 SUFFIX, UNFINISHED = ".cache", ".unfinished"
 
@@ -43,7 +46,7 @@ class FileStore:
         return shrink(image, self._size, self._margin)[0], image.shape
 
 
-def open_store(records: Iterable[Record], data: DataConfig, *, say: Callable[[str], None]) -> ImageStore:
+def open_store(records: Iterable[Record], data: DataConfig) -> ImageStore:
     """The store that `data.cache` asks for, built where it is not there yet; the next best where there is no room.
 
     Raises: DataError naming an image that cannot be read (unless data.on_error is 'skip').
@@ -52,16 +55,16 @@ def open_store(records: Iterable[Record], data: DataConfig, *, say: Callable[[st
     if data.cache == "none":
         return FileStore(paths, data.image_size, data.cache_scale)
     key = cache_key(paths, data)
-    mode = data.cache if data.cache != "auto" else _choose(key, data, len(paths), say)
+    mode = data.cache if data.cache != "auto" else _choose(key, data, len(paths))
     order = {"ram": (_ram_or_none, _disk_or_none), "disk": (_disk_or_none, _ram_or_none), "none": ()}[mode]
     for build in order:
-        store = build(key, paths, data, say)
+        store = build(key, paths, data)
         if store is not None:
             if store.errors and data.on_error == "stop":
                 raise DataError(f"{next(iter(store.errors.values()))}, or list it in data.exclude")
             return store
     if order:
-        say("cache: none; every image is decoded each time that it is used, which is slow")
+        log.warning("cache: none; every image is decoded each time that it is used, which is slow")
     return FileStore(paths, data.image_size, data.cache_scale)
 
 
@@ -87,19 +90,19 @@ def image_bound(data: DataConfig) -> int:
     return height * width
 
 
-def _choose(key: str, data: DataConfig, num: int, say: Callable[[str], None]) -> str:
+def _choose(key: str, data: DataConfig, num: int) -> str:
     need, free, folder = num * image_bound(data), available_memory(), Path(data.cache_dir)
     sizes = f"the images need at most {_gib(need)}, {_gib(free)} of memory are free"
     if (folder / (key + SUFFIX)).is_file():
-        say(f"cache: disk (an earlier run left it in {folder})")
+        log.info(f"cache: disk (an earlier run left it in {folder})")
         return "disk"
     if need < free / 2 or (place().local_size > 1 and _note(key).exists()):
-        say(f"cache: ram ({sizes})")
+        log.info(f"cache: ram ({sizes})")
         return "ram"
     if need < _free_disk(folder):
-        say(f"cache: disk ({sizes}, more than half of it would be taken)")
+        log.info(f"cache: disk ({sizes}, more than half of it would be taken)")
         return "disk"
-    say(f"cache: none ({sizes}, {_gib(_free_disk(folder))} on the disk of {folder})")
+    log.info(f"cache: none ({sizes}, {_gib(_free_disk(folder))} on the disk of {folder})")
     return "none"
 
 
@@ -112,22 +115,22 @@ def _free_disk(folder: Path) -> int:
         return 0
 
 
-def _disk_or_none(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore | None:
+def _disk_or_none(key: str, paths: list[Path], data: DataConfig) -> PackedStore | None:
     final = Path(data.cache_dir) / (key + SUFFIX)
     with contextlib.suppress(OSError, ValueError, KeyError):
         return open_pack(final, key)
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         remove_unfinished(final.parent)
-        return _build_on_disk(final, key, paths, data, say)
+        return _build_on_disk(final, key, paths, data)
     except OSError as error:
-        say(f"cache: not on disk, {final.parent}: {error.strerror or error} (free some room or set data.cache_dir)")
+        log.info(f"cache: not on disk, {final.parent}: {error.strerror or error} (free some room or set data.cache_dir)")
         return None
 
 
-def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig) -> PackedStore:
     """Written under another name and renamed when it is whole; a second process waits for the first one's file."""
-    with exclusive(_lock_of(final), lambda: say(f"cache: waiting for another process that builds {final}")):
+    with exclusive(_lock_of(final), lambda: log.info(f"cache: waiting for another process that builds {final}")):
         # the process that was waited for may have finished the same cache
         with contextlib.suppress(OSError, ValueError, KeyError):
             return open_pack(final, key)
@@ -144,7 +147,7 @@ def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig, s
                 Path(name).replace(final)
         finally:
             remove_file(Path(name))
-    say(f"cache: {line}, in {final}")
+    log.info(f"cache: {line}, in {final}")
     return open_pack(final, key)
 
 
@@ -167,24 +170,24 @@ def _lock_of(final: Path) -> Path:
     return final.with_name(f".{final.stem}.lock")
 
 
-def _ram_or_none(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore | None:
+def _ram_or_none(key: str, paths: list[Path], data: DataConfig) -> PackedStore | None:
     """One copy for all workers and all training processes of a machine."""
     try:
         if place().local_size > 1 and hasattr(os, "memfd_create"):
-            return _shared_by_ranks(key, paths, data, say)
-        return _in_memory(key, paths, data, say)
+            return _shared_by_ranks(key, paths, data)
+        return _in_memory(key, paths, data)
     except OSError as error:
-        say(f"cache: not in memory: {error.strerror or error}")
+        log.info(f"cache: not in memory: {error.strerror or error}")
         return None
 
 
-def _in_memory(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+def _in_memory(key: str, paths: list[Path], data: DataConfig) -> PackedStore:
     """A file without a name: it lives in memory and goes when the last process that has it mapped ends."""
     need, free = len(paths) * image_bound(data), available_memory()
     if need > 0.9 * free:
         raise OSError(f"the images need up to {_gib(need)}, {_gib(free)} are free")
     if not hasattr(os, "memfd_create"):
-        return _in_temporary_file(key, paths, data, say)
+        return _in_temporary_file(key, paths, data)
     handle = os.memfd_create("landmarks-cache", os.MFD_CLOEXEC)
     try:
         with open(handle, "wb", closefd=False) as file:
@@ -192,30 +195,30 @@ def _in_memory(key: str, paths: list[Path], data: DataConfig, say: Callable[[str
     except BaseException:
         os.close(handle)
         raise
-    say(f"cache: {line}, in memory")
+    log.info(f"cache: {line}, in memory")
     store = open_pack(Path(f"/proc/{os.getpid()}/fd/{handle}"), key)
     # open as long as the store is used: workers that are spawned and other ranks come to the file through it
     weakref.finalize(store, os.close, handle)
     return store
 
 
-def _in_temporary_file(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+def _in_temporary_file(key: str, paths: list[Path], data: DataConfig) -> PackedStore:
     """Where there are no files without a name, the system keeps a temporary one in its page cache."""
     handle, name = tempfile.mkstemp(prefix="landmarks_", suffix=SUFFIX)
     atexit.register(remove_file, Path(name))
     with open(handle, "wb") as file:
         line = write_pack(file, key, paths, data)
-    say(f"cache: {line}, in {name}")
+    log.info(f"cache: {line}, in {name}")
     return open_pack(Path(name), key)
 
 
-def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig, say: Callable[[str], None]) -> PackedStore:
+def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig) -> PackedStore:
     """The first rank builds and writes down where its memory is; the others wait for its lock and map the same pages."""
     note = _note(key)
     with exclusive(note.with_suffix(".lock"), lambda: None):
         with contextlib.suppress(OSError, ValueError, KeyError):
             return open_pack(Path(note.read_text()), key)
-        store = _in_memory(key, paths, data, say)
+        store = _in_memory(key, paths, data)
         note.write_text(str(store.path))
         atexit.register(remove_file, note)
     return store

@@ -2,8 +2,8 @@
 
 import contextlib
 import hashlib
-import sys
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,8 @@ from landmarks.formats.table import read_table
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import ImageError, warp
 from landmarks.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
+
+log = logging.getLogger(__name__)
 
 
 class Sample(NamedTuple):
@@ -82,7 +84,7 @@ def synthetic_root(data: DataConfig) -> Path:
         root.parent.mkdir(parents=True, exist_ok=True)
         with exclusive(root.with_name(f".{root.name}.lock"), lambda: None):
             if not root.exists():  # another process may have made it meanwhile
-                print(f"making the synthetic data set in {root}", file=sys.stderr)
+                log.info(f"making the synthetic data set in {root}")
                 write_synthetic_dataset(root, num=data.synthetic_num, seed=data.synthetic_seed, workers=usable_cores())
     return root
 
@@ -216,13 +218,13 @@ class BatchPlan:
 
 
 def open_dataset(
-    data: DataConfig, split: str, *, augment: AugmentConfig | None, seed: int, say: Callable[[str], None]
+    data: DataConfig, split: str, *, augment: AugmentConfig | None, seed: int
 ) -> tuple[RecordSet, CephalogramDataset]:
     """Records and samples of one split, every file checked. Raises: DataError."""
     records = read_split(data, split, seed=seed)
     if records.note:
-        say(records.note)
-    store = open_store(records.records, data, say=say)
+        log.info(records.note)
+    store = open_store(records.records, data)
     if data.cache != "none":
         check_points_inside(records, store)
     return records, CephalogramDataset(records, store, data.image_size, augment=augment, seed=seed)

@@ -1,5 +1,6 @@
 """The network and its optimizer as the loop calls them: torch's switches, norms, compilation."""
 
+import logging
 import os
 
 import cv2
@@ -8,9 +9,11 @@ from torch import nn
 
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, usable_cores
-from landmarks.distributed import place, say
+from landmarks.distributed import place
 from landmarks.engine.memory import cap_memory
 from landmarks.models.hrnet import HRNet
+
+log = logging.getLogger(__name__)
 
 
 def set_up_torch(config: Config, device: torch.device) -> None:
@@ -26,7 +29,7 @@ def set_up_torch(config: Config, device: torch.device) -> None:
         torch.backends.cudnn.benchmark = not config.train.deterministic
         torch.backends.cudnn.allow_tf32 = True  # convolutions; the network has no other products
     if line := cap_memory(config.train, device):
-        say(line)
+        log.info(line)
 
 
 def prepare_norms(model: nn.Module, batch_norm: str, device: torch.device) -> nn.Module:
@@ -68,7 +71,7 @@ def compile_network(model: HRNet, device: torch.device) -> nn.Module:
         torch.compile(small)(torch.zeros(2, 1, 16, 16, device=device)).sum().backward()
     except Exception as error:  # a missing compiler shows as one of many classes
         why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
-        say(f"train.compile: no working compiler here ({why}); training goes on without")
+        log.warning(f"train.compile: no working compiler here ({why}); training goes on without")
         return model
     # one kernel set a shape: shapes stay the same over a run but for the last batch of an epoch
     return torch.compile(model, dynamic=False)

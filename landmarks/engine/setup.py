@@ -1,5 +1,6 @@
 """From settings to a run that is ready to train: everything that can fail for a user's reason fails here."""
 
+import logging
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from landmarks.configfile import config_to_dict
 from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
-from landmarks.distributed import Place, from_rank_0, join, place, say, share_from_rank_0
+from landmarks.distributed import Place, from_rank_0, join, place, share_from_rank_0
 from landmarks.engine.checkpoint import (
     CheckpointFolder,
     Progress,
@@ -38,6 +39,8 @@ from landmarks.models.build import build_model, init_from_checkpoint, landmarks_
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
 from landmarks.tasks.landmarks.loss import landmark_weights
+
+log = logging.getLogger(__name__)
 
 # Settings that change where and how fast a run works, not what it computes: a resumed run may change them.
 _FREE_SETTINGS = {"data": {"root", "workers", "prefetch", "cache", "cache_dir", "on_error"},
@@ -106,10 +109,10 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
     saved, source = from_rank_0(partial(_saved_state, output, resume))
     config, planned = settle_batch(config, device, saved, ranks=here.size)
     data, seed = config.data, config.train.seed
-    train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed, say=say)
-    valid_set = open_dataset(data, data.val_split, augment=None, seed=seed, say=lambda line: None)
+    train_set = open_dataset(data, data.train_split, augment=config.augment, seed=seed)
+    valid_set = open_dataset(data, data.val_split, augment=None, seed=seed)
     for line in stored_findings(data):
-        say(line)
+        log.warning(line)
     opening = _check_same_run(config, saved, train_set[0], valid_set[0], source, force) if saved else []
     model, line = _make_model(config, train_set[0].landmarks, device, fresh=saved is None)
     run = _assemble(config, output, here, device, model, train_set, valid_set)
@@ -124,7 +127,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         if not saved:
             run.journal.text("settings", (output / "config.yaml").read_text(encoding="utf-8"))
     for words in filter(None, [planned, *opening, line]):
-        say(words)
+        log.info(words)
     return run
 
 
@@ -241,11 +244,11 @@ def _saved_state(output: Path, resume: Path | None) -> tuple[dict | None, Path |
         return None, None
     if resume.is_dir() or resume == output:
         if not list(resume.glob("checkpoints/*.pt")):
-            say(f"{resume}: nothing to resume yet; starting from the beginning")
+            log.info(f"{resume}: nothing to resume yet; starting from the beginning")
             return None, None
         source, saved, refused = CheckpointFolder(resume, keep=1).newest_sound()
         for line in refused:
-            say(f"not used: {line}")
+            log.warning(f"not used: {line}")
         return saved, source
     elsewhere = resume.resolve().parent != (output / "checkpoints").resolve()
     if elsewhere and any((output / "checkpoints").glob("*.pt")):

@@ -1,6 +1,7 @@
 """Kills a run again and again, resumes it, and holds the result against the run that was never stopped."""
 
 import json
+import logging
 import random
 import shutil
 import signal
@@ -15,6 +16,8 @@ import torch
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint, verify_checkpoint
 from landmarks.engine.checkpoint import CheckpointFolder
+
+log = logging.getLogger(__name__)
 
 # What a repeated run may differ in: times, and where it ran.
 _FREE = {"seconds", "versions", "config"}
@@ -33,8 +36,8 @@ class Outcome:
 class Soak:
     """A command that trains, and the folder in which its runs are made and compared."""
 
-    def __init__(self, train_command: list[str], folder: Path, *, seed: int, say: Callable[[str], None]) -> None:
-        self._command, self._folder, self._say = train_command, folder, say
+    def __init__(self, train_command: list[str], folder: Path, *, seed: int) -> None:
+        self._command, self._folder = train_command, folder
         self._random = random.Random(seed)
         self.reference = folder / "reference"
         self.seconds = 0.0
@@ -61,7 +64,7 @@ class Soak:
             self._check_latest(output, outcome)
             if interrupted and process.returncode != 0:
                 outcome.done += 1
-                self._say(f"{name}: {outcome.done} of {kills}")
+                log.info(f"{name}: {outcome.done} of {kills}")
                 if process.returncode not in (-signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
                     outcome.failures.append(f"exit code {process.returncode}: {errors.strip().splitlines()[-1:]}")
                     return outcome

@@ -1,5 +1,6 @@
 """One optimizer step: an accumulation window forward and backward, its gradients summed over ranks, and the update."""
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -7,13 +8,15 @@ import torch
 
 from landmarks.data.loading import Sample
 from landmarks.device import autocast, is_out_of_memory
-from landmarks.distributed import on_all_ranks, say, sum_gradients, sum_over_ranks
+from landmarks.distributed import on_all_ranks, sum_gradients, sum_over_ranks
 from landmarks.engine.memory import split_batch, take_less
 from landmarks.engine.schedule import lr_factor
 from landmarks.engine.setup import Run
 from landmarks.engine.stopping import TrainingError
 from landmarks.geometry import input_to_heatmap
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -92,7 +95,7 @@ def _make_room(run: Run) -> None:
     run.optimizer.zero_grad(set_to_none=True)
     run.window_state.restore()
     line, sizes = take_less(run.progress, run.model, batch_size=run.plan.share)
-    say(line)
+    log.warning(line)
     run.journal.text("memory", line)
     run.journal.scalars("memory", run.progress.step, sizes, epoch=run.progress.epoch + 1)
 

@@ -1,9 +1,10 @@
 """How a run ends early: by a signal that asks for it, or by a failure that its checkpoint survives."""
 
 import contextlib
+import logging
 import signal
 
-from landmarks.distributed import say
+log = logging.getLogger(__name__)
 
 
 class TrainingError(RuntimeError):
@@ -27,7 +28,7 @@ def collect_signals():
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
-        say(f"\n{signal.Signals(number).name}: saving after this step")
+        log.warning(f"{signal.Signals(number).name}: saving after this step")
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
     before = {number: signal.signal(number, note) for number in numbers}

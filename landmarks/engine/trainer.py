@@ -1,6 +1,7 @@
 """The training loop. `fit` reads top to bottom as epochs, optimizer steps, and once in a while validate, save, log."""
 
 import json
+import logging
 import math
 import signal
 import sys
@@ -10,7 +11,6 @@ from itertools import islice
 
 from tqdm import tqdm
 
-from landmarks.distributed import say
 from landmarks.engine.checkpoint import epoch_name
 from landmarks.engine.journal import clock
 from landmarks.engine.memory import peak_memory
@@ -19,6 +19,8 @@ from landmarks.engine.setup import Run, state_of
 from landmarks.engine.step import WindowResult, train_window
 from landmarks.engine.stopping import Stopped, TrainingError, collect_signals
 from landmarks.engine.validation import check_readable, validate
+
+log = logging.getLogger(__name__)
 
 # A network that gives no finite loss this often in a row will not recover by itself.
 MAX_SKIPPED_IN_A_ROW = 10
@@ -112,7 +114,7 @@ def _count(run: Run, result: WindowResult) -> None:
         progress.skipped += 1
         progress.skipped_in_a_row += 1
         what = "gradient" if math.isfinite(result.loss_sum) else "loss"
-        say(f"epoch {progress.epoch + 1}: {what} is not finite, step skipped ({progress.skipped} so far)")
+        log.warning(f"epoch {progress.epoch + 1}: {what} is not finite, step skipped ({progress.skipped} so far)")
         if progress.skipped_in_a_row >= MAX_SKIPPED_IN_A_ROW:
             raise TrainingError(
                 f"{MAX_SKIPPED_IN_A_ROW} steps in a row without a finite loss; lower train.lr, or set train.precision=fp32"

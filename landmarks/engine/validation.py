@@ -1,5 +1,6 @@
 """Validation inside a run: figures, best value, early stopping, pictures."""
 
+import logging
 import sys
 from collections.abc import Iterable
 from functools import partial
@@ -10,12 +11,14 @@ from tqdm import tqdm
 from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
-from landmarks.distributed import say, share_from_rank_0
+from landmarks.distributed import share_from_rank_0
 from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
 from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, predict_batches, report_unreadable
 from landmarks.geometry import apply_map, invert
 from landmarks.metrics import format_figure, summarise
+
+log = logging.getLogger(__name__)
 
 
 def validate(run: Run) -> bool:
@@ -41,7 +44,7 @@ def validate(run: Run) -> bool:
     run.journal.scalars("valid", progress.step, values, epoch=progress.epoch)
     run.journal.landmarks(progress.step, {s: _mre(_figures_of(evaluation, (s,)))[0] for s in landmarks.symbols})
     _draw(run, prediction.points_px)
-    say(
+    log.info(
         f"epoch {progress.epoch}/{run.config.train.epochs}  valid MRE {format_figure(value, 3)} {unit} "
         f"(best {format_figure(progress.best, 3)} at epoch {progress.best_epoch})  "
         f"SDR2 {format_figure(figures['sdr']['2.0'], 1)} %  lr {run.optimizer.param_groups[0]['lr']:.2g}  "
@@ -68,7 +71,7 @@ def _early_stopping(run: Run, value: float | None) -> None:
     progress.stale += 1
     if train.patience and progress.stale >= train.patience:
         progress.finished = True
-        say(f"early stopping: no better validation MRE in {progress.stale} validations (min_delta {train.min_delta:g})")
+        log.info(f"early stopping: no better validation MRE in {progress.stale} validations (min_delta {train.min_delta:g})")
 
 
 def _draw(run: Run, found_px: np.ndarray) -> None:

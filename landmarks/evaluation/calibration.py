@@ -2,8 +2,8 @@
 
 import hashlib
 import json
+import logging
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from landmarks.evaluation.tables import plain
 from landmarks.formats.records import DataError
 from landmarks.prediction import Prediction
 from landmarks.statistics import conformal_radius
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "calibration.json"
 
@@ -108,8 +110,6 @@ def calibrate_checkpoint(
     coverage: float,
     protocol: dict,
     trained: Config,
-    *,
-    say: Callable[[str], None],
 ) -> Calibration:
     """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is how that was trained.
 
@@ -117,7 +117,7 @@ def calibrate_checkpoint(
     """
     known = _training_images(trained)
     if not known:
-        say("calibration: the training images are not here to compare with; see to it that these are none of them")
+        log.warning("calibration: the training images are not here to compare with; see to it that these are none of them")
     images = [record.image_path.resolve() for record in evaluation.records.records]
     if num := sum(path in known for path in images):
         raise CalibrationError(
@@ -129,9 +129,9 @@ def calibrate_checkpoint(
     )
     path = checkpoint.parent / FILE_NAME
     write_calibration(path, made)
-    say(f"{path}: error radii for {100 * coverage:g} % coverage from {len(made.images)} images")
+    log.info(f"{path}: error radii for {100 * coverage:g} % coverage from {len(made.images)} images")
     if made.infinite:
-        say(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
+        log.warning(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
     return made
 
 
@@ -147,9 +147,7 @@ def _training_images(trained: Config) -> set[Path]:
     return {record.image_path.resolve() for record in records}
 
 
-def find_calibration(
-    checkpoint: Path, input_size: tuple[int, int], *, tta: bool, say: Callable[[str], None]
-) -> Calibration | None:
+def find_calibration(checkpoint: Path, input_size: tuple[int, int], *, tta: bool) -> Calibration | None:
     """The calibration beside a checkpoint; None where there is none, or, with a line why, where it does not fit.
 
     Raises: CalibrationError where the file is broken.
@@ -159,13 +157,13 @@ def find_calibration(
         return None
     found = read_calibration(path)
     if found.protocol.get("checkpoint_id") != checkpoint_id(checkpoint):
-        say(f"{path}: made for {found.protocol.get('checkpoint')}, or for other weights of that name; not used")
+        log.warning(f"{path}: made for {found.protocol.get('checkpoint')}, or for other weights of that name; not used")
         return None
     if list(found.protocol.get("image_size", ())) != list(input_size):
-        say(f"{path}: made for input size {found.protocol.get('image_size')}, not {list(input_size)}; not used")
+        log.warning(f"{path}: made for input size {found.protocol.get('image_size')}, not {list(input_size)}; not used")
         return None
     if found.protocol.get("tta", False) != tta:
-        say(f"{path}: made {'without' if tta else 'with'} --tta; not used")
+        log.warning(f"{path}: made {'without' if tta else 'with'} --tta; not used")
         return None
     return found
 

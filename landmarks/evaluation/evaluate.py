@@ -1,5 +1,6 @@
 """Predictions of a split against its truth: errors in source px and mm, figures and a text table."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,11 +9,13 @@ import torch
 
 from landmarks.config import DataConfig, TrainConfig
 from landmarks.data.loading import Sample
-from landmarks.distributed import merge_rows, say_here
+from landmarks.distributed import EVERY_RANK, merge_rows
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors
 from landmarks.prediction import Prediction
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +61,7 @@ def report_unreadable(data: DataConfig, line: str) -> None:
     """Stops at an image that cannot be read, or names it, on the rank that met it, and goes on, as data.on_error says."""
     if data.on_error == "stop":
         raise DataError(line)
-    say_here(f"left out: {line}")
+    log.warning(f"left out: {line}", extra=EVERY_RANK)
 
 
 def validation_batch_size(train: TrainConfig, ranks: int) -> int:

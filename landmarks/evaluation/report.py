@@ -1,7 +1,6 @@
 """The whole of one evaluation: predict a split with a checkpoint, judge it, write tables, pictures and the HTML report."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -39,14 +38,14 @@ _PICTURES = 3  # best, median and worst cases, this many each
 
 
 def evaluate_split(
-    predictor: Predictor, config: Config, split: str, *, say: Callable[[str], None], calibration: Calibration | None = None
+    predictor: Predictor, config: Config, split: str, *, calibration: Calibration | None = None
 ) -> tuple[Evaluation, dict]:
     """Predicts a split and judges it over the landmarks that the model and the data both have.
 
     Returns: the evaluation, and its figures with the protocol that made them.
     Raises: DataError where the data cannot be used or shares no landmark with the model.
     """
-    records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed, say=say)
+    records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
     columns, records = _common(predictor.landmarks, records)
     here = place()
     size = validation_batch_size(config.train, here.size)

@@ -1,9 +1,9 @@
 """Writes a data set again with smaller images, in the same layout, so that errors in mm stay comparable."""
 
 import json
+import logging
 import shutil
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,15 +21,15 @@ from landmarks.geometry import resize_map
 from landmarks.images import ImageError, read_gray
 from landmarks.prepare.points import write_aariz_points, write_isbi_points, write_table_points
 
+log = logging.getLogger(__name__)
+
 _LOG_NAME = "prepared.unfinished.jsonl"
 _LOGGED = {"image", "state", "file", "source_size", "size"}
 _LOCK_NAME = ".prepare.lock"
 _COPIED = (".png", ".jpg", ".jpeg")
 
 
-def prepare(
-    root: Path, data_format: str, output: Path, *, long_side: int, jpeg: int | None, say: Callable[[str], None]
-) -> dict[str, Resized]:
+def prepare(root: Path, data_format: str, output: Path, *, long_side: int, jpeg: int | None) -> dict[str, Resized]:
     """Writes the data set below `root` to `output`, every image gray and at most `long_side` px long.
 
     Points, pixel sizes and the CSV are scaled with it (half-pixel convention). Images that are small enough are copied.
@@ -45,10 +45,10 @@ def prepare(
     _check_places(root, output, long_side, jpeg)
     paths = _image_paths(root, data_format)
     output.mkdir(parents=True, exist_ok=True)
-    with exclusive(output / _LOCK_NAME, lambda: say(f"waiting for another process that writes {output}")):
+    with exclusive(output / _LOCK_NAME, lambda: log.info(f"waiting for another process that writes {output}")):
         if (output / MANIFEST_NAME).exists():
             raise DataError(f"{output}: already holds a prepared data set; choose a new folder or remove it")
-        logged = _resume(output, settings, say)
+        logged = _resume(output, settings)
         images, files = _write_images(root, output, paths, logged, long_side, jpeg)
         # images that have left the original since they were written, or are of another format there
         for file in {entry["file"] for entry in logged} - set(files.values()):
@@ -108,21 +108,21 @@ def present_splits(root: Path) -> list[str]:
     return found
 
 
-def _resume(output: Path, settings: dict, say: Callable[[str], None]) -> list[dict]:
+def _resume(output: Path, settings: dict) -> list[dict]:
     """The log's entries of images that an interrupted run has written. Raises: DataError where it had other settings."""
-    log = output / _LOG_NAME
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.is_file() else []
+    log_path = output / _LOG_NAME
+    lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines() if log_path.is_file() else []
     begun, *entries = [_parsed(line) for line in lines or [""]]
     if begun is None:  # new, or killed when it had written nothing yet
-        log.write_text(json.dumps(settings) + "\n")
+        log_path.write_text(json.dumps(settings) + "\n")
         return []
     if begun != settings:
         raise DataError(f"{output}: begun with other settings ({lines[0]}); choose a new folder")
-    with log.open("a") as file:
+    with log_path.open("a") as file:
         file.write("\n")  # so that the line that was being written when the run was killed does not spoil the next one
     logged = [entry for entry in entries if entry and entry.keys() >= _LOGGED]
     logged = [e for e in logged if _is_below(output / e["file"], output) and (output / e["file"]).is_file()]
-    say(f"going on: {len({entry['image'] for entry in logged})} images are already there")
+    log.info(f"resuming: {len({entry['image'] for entry in logged})} images are already there")
     return logged
 
 
@@ -147,12 +147,12 @@ def _write_images(
             return done[name]
         entry = {"image": name, "state": state} | _write_image(path, output, name, long_side, jpeg)
         with writing:  # by the thread that wrote the image, so that an interruption loses none that is finished
-            log.write(json.dumps(entry) + "\n")
-            log.flush()
+            log_file.write(json.dumps(entry) + "\n")
+            log_file.flush()
         return entry
 
     entries, broken = [], []
-    with (output / _LOG_NAME).open("a") as log, ThreadPoolExecutor(usable_cores()) as pool:
+    with (output / _LOG_NAME).open("a") as log_file, ThreadPoolExecutor(usable_cores()) as pool:
         waiting = [pool.submit(one, path) for path in paths]
         try:
             for future in tqdm(waiting, desc="prepare", unit="img", mininterval=1):

@@ -22,15 +22,16 @@ from landmarks.formats.records import DataError
 from landmarks.images import read_gray, shrink
 
 BUILD = """
-import sys
+import logging, sys
 from pathlib import Path
 from landmarks.config import DataConfig
 from landmarks.data.cache import open_store
 from landmarks.formats.aariz import read_aariz
 print("start", flush=True)
+logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
 data = DataConfig(format="aariz", root=sys.argv[1], image_size=(256, 256), cache=sys.argv[3], cache_dir=sys.argv[2])
 records = read_aariz(Path(sys.argv[1]), split="train", truth="mean").records
-store = open_store(records, data, say=lambda line: print(line, flush=True))
+store = open_store(records, data)
 print("done", store.num_bytes, flush=True)
 {more}
 """
@@ -63,7 +64,7 @@ def build_in_child(records, data, seconds_an_image: float = 0.0) -> int:
         try:
             real = packfile.read_gray
             packfile.read_gray = lambda path: time.sleep(seconds_an_image) or real(path)
-            open_store(records, data, say=lambda line: None)
+            open_store(records, data)
         finally:
             os._exit(0)
     return child
@@ -71,7 +72,7 @@ def build_in_child(records, data, seconds_an_image: float = 0.0) -> int:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked builds")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_killed_builds_leave_a_right_cache(set_of_15):
+def test_killed_builds_leave_a_right_cache(set_of_15, caplog):
     records, data = set_of_15
     begin = time.monotonic()
     os.waitpid(build_in_child(records, data, 0.01), 0)
@@ -85,98 +86,100 @@ def test_killed_builds_leave_a_right_cache(set_of_15):
         killed += os.waitpid(child, 0)[1] != 0
         final = Path(data.cache_dir) / f"{cache_key([r.image_path for r in records], data)}.cache"
         if final.exists():  # this one was finished before the signal came
-            assert_right(open_store(records, data, say=pytest.fail), records, data)
+            caplog.clear()
+            assert_right(open_store(records, data), records, data)
+            assert not caplog.messages
             final.unlink()
     assert killed >= 5
-    assert_right(open_store(records, data, say=lambda line: None), records, data)
+    assert_right(open_store(records, data), records, data)
     assert [p.name for p in Path(data.cache_dir).iterdir() if "unfinished" in p.name] == []
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks builds")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_builds_at_once_make_one_cache(set_of_15):
+def test_builds_at_once_make_one_cache(set_of_15, caplog):
     records, data = set_of_15
     children = [build_in_child(records, data, 0.01) for _ in range(4)]
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
     assert len(list(Path(data.cache_dir).iterdir())) == 1
-    assert_right(open_store(records, data, say=pytest.fail), records, data)
+    assert_right(open_store(records, data), records, data)
+    assert not caplog.messages
 
 
-def test_one_changed_byte_is_noticed(synthetic_root, tmp_path):
+def test_one_changed_byte_is_noticed(synthetic_root, tmp_path, caplog):
     import shutil
 
     root = shutil.copytree(synthetic_root, tmp_path / "set")
     data = settings(root, tmp_path / "cache")
     records = read_split(data, "train", seed=0).records
-    open_store(records, data, say=lambda line: None)
-    open_store(records, data, say=pytest.fail)  # the second run builds nothing
+    open_store(records, data)
+    caplog.clear()
+    open_store(records, data)
+    assert not caplog.messages  # the second run builds nothing
     path = next(r.image_path for r in records if r.image_path.suffix.lower() == ".bmp")
     before, content = path.stat(), bytearray(path.read_bytes())
     content[-1] ^= 0xFF
     path.write_bytes(content)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # even where a copying tool sets the old time back
-    lines = []
-    assert_right(open_store(records, data, say=lines.append), records, data)
-    assert "15 images decoded" in lines[0]
-    assert "images/s" in lines[0]
+    assert_right(open_store(records, data), records, data)
+    assert "15 images decoded" in caplog.messages[0]
+    assert "images/s" in caplog.messages[0]
 
 
 def test_a_spoilt_cache_file_is_built_again(set_of_15):
     records, data = set_of_15
-    open_store(records, data, say=lambda line: None)
+    open_store(records, data)
     (listed,) = list_caches(Path(data.cache_dir))
     assert "15 images" in listed.about
     content = listed.path.read_bytes()
     for spoilt in (content[:-1], content[: len(content) // 2], b"", content + b"x"):
         listed.path.write_bytes(spoilt)
-        assert_right(open_store(records, data, say=lambda line: None), records, data)
+        assert_right(open_store(records, data), records, data)
     assert clear_caches(Path(data.cache_dir)) == (len(content), [])
     assert list(Path(data.cache_dir).iterdir()) == []
 
 
-def test_no_room_falls_back_with_a_line(set_of_15, tmp_path, monkeypatch):
+def test_no_room_falls_back_with_a_line(set_of_15, tmp_path, monkeypatch, caplog):
     records, data = set_of_15
     (tmp_path / "file").write_text("")
-    lines = []
     blocked = settings(data.root, tmp_path / "file" / "cache")
-    assert_right(open_store(records, blocked, say=lines.append), records, data)
-    assert len(lines) == 2
-    assert "not on disk" in lines[0]
-    assert "in memory" in lines[1]
+    assert_right(open_store(records, blocked), records, data)
+    assert len(caplog.messages) == 2
+    assert "not on disk" in caplog.messages[0]
+    assert "in memory" in caplog.messages[1]
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    lines.clear()
+    caplog.clear()
     monkeypatch.setattr(cache, "write_pack", full)
-    assert_right(open_store(records, data, say=lines.append), records, data)
-    assert "No space left" in lines[0]
-    assert "cache: none" in lines[-1]
+    assert_right(open_store(records, data), records, data)
+    assert "No space left" in caplog.messages[0]
+    assert "cache: none" in caplog.messages[-1]
     assert list(Path(data.cache_dir).iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("memory", "disk", "chosen"), [(8 << 30, 8 << 30, "ram"), (1 << 20, 8 << 30, "disk"), (1 << 20, 0, "none")]
 )
-def test_auto_looks_at_memory_and_disk(set_of_15, monkeypatch, memory, disk, chosen):
+def test_auto_looks_at_memory_and_disk(set_of_15, monkeypatch, memory, disk, chosen, caplog):
     records, data = set_of_15
     monkeypatch.setattr(cache, "available_memory", lambda: memory)
     monkeypatch.setattr(cache, "_free_disk", lambda folder: disk)
-    lines = []
     auto = settings(data.root, data.cache_dir, cache="auto")
-    assert_right(open_store(records, auto, say=lines.append), records, data)
-    assert lines[0].startswith(f"cache: {chosen} (")
+    assert_right(open_store(records, auto), records, data)
+    assert caplog.messages[0].startswith(f"cache: {chosen} (")
     if chosen == "disk":
         monkeypatch.setattr(cache, "available_memory", lambda: 8 << 30)
-        lines.clear()
-        open_store(records, auto, say=lines.append)
-        assert lines == [f"cache: disk (an earlier run left it in {data.cache_dir})"]
+        caplog.clear()
+        open_store(records, auto)
+        assert caplog.messages == [f"cache: disk (an earlier run left it in {data.cache_dir})"]
 
 
 def test_spawned_workers_map_the_same_file(set_of_15):
     records, data = set_of_15
     for mode in ("disk", "ram"):
-        store = open_store(records, settings(data.root, data.cache_dir, cache=mode), say=lambda line: None)
+        store = open_store(records, settings(data.root, data.cache_dir, cache=mode))
         packed = pickle.dumps(store)
         assert len(packed) < 1000
         assert_right(pickle.loads(packed), records, data)
@@ -189,9 +192,9 @@ def test_a_broken_image_stops_also_a_run_that_finds_the_cache(synthetic_root, tm
     skipping = settings(root, tmp_path / "cache", on_error="skip")
     records = read_split(skipping, "train", seed=0).records
     records[0].image_path.write_bytes(b"")
-    open_store(records, skipping, say=lambda line: None)
+    open_store(records, skipping)
     with pytest.raises(DataError, match="broken or truncated"):
-        open_store(records, settings(root, tmp_path / "cache"), say=lambda line: None)
+        open_store(records, settings(root, tmp_path / "cache"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")

@@ -48,11 +48,11 @@ def run_here(monkeypatch, tool: str, *words) -> int:
 @pytest.mark.parametrize(
     ("tool", "call", "error", "code", "line"),
     [
-        ("prepare_data.py", "data.prepare.run.prepare", KeyboardInterrupt(), 130,
+        ("prepare_data.py", "prepare.run.prepare", KeyboardInterrupt(), 130,
          "interrupted; the same command goes on from here"),
-        ("prepare_data.py", "data.prepare.run.prepare", OSError(28, "No space left on device"), 2,
+        ("prepare_data.py", "prepare.run.prepare", OSError(28, "No space left on device"), 2,
          "out: No space left on device; once that is mended the same command goes on from here"),
-        ("check_data.py", "data.check.run.check_dataset", KeyboardInterrupt(), 130, "interrupted"),
+        ("check_data.py", "check.run.check_dataset", KeyboardInterrupt(), 130, "interrupted"),
         ("train.py", "engine.setup.prepare_run", PermissionError(13, "Permission denied", "a.csv"), 2,
          "a.csv: Permission denied"),
         ("train.py", "engine.trainer.fit", OSError(28, "No space left on device"), 1,

@@ -33,7 +33,7 @@ def test_the_dot_follows_the_point(tmp_path, size, augment):
         rows.append(f"{i}.png,{x},{y}")
     (tmp_path / "landmarks.csv").write_text("\n".join(rows))
     data = DataConfig(format="table", root=str(tmp_path), image_size=size, cache="none")
-    records, dataset = open_dataset(data, "all", augment=augment, seed=0, say=print)
+    records, dataset = open_dataset(data, "all", augment=augment, seed=0)
     for index in range(len(dataset)):
         sample = dataset[(0, index)]
         pixels = sample.image[0].double()
@@ -48,7 +48,7 @@ def test_the_dot_follows_the_point(tmp_path, size, augment):
 
 def load(root, *, workers, cache, epoch=1):
     data = DataConfig(format="aariz", root=str(root), image_size=(64, 64), workers=workers, cache=cache)
-    _, dataset = open_dataset(data, "train", augment=AugmentConfig(erase=0.5), seed=5, say=lambda line: None)
+    _, dataset = open_dataset(data, "train", augment=AugmentConfig(erase=0.5), seed=5)
     plan = BatchPlan(len(dataset), 4, seed=5, shuffle=True)
     plan.epoch = epoch
     return list(make_loader(dataset, plan, data, pin_memory=False))
@@ -69,7 +69,7 @@ def test_workers_and_cache_change_nothing(synthetic_root, tmp_path):
 def test_no_batch_is_overwritten_by_a_later_one(synthetic_root):
     """Workers write into memory that they use again; an epoch broken off leaves nothing behind in it."""
     data = DataConfig(format="aariz", root=str(synthetic_root), image_size=(64, 64), workers=2, prefetch=1)
-    _, dataset = open_dataset(data, "train", augment=AugmentConfig(), seed=5, say=lambda line: None)
+    _, dataset = open_dataset(data, "train", augment=AugmentConfig(), seed=5)
     plan = BatchPlan(len(dataset), 2, seed=5, shuffle=True)
     loader = make_loader(dataset, plan, data, pin_memory=False)
     next(iter(loader))
@@ -101,7 +101,7 @@ def test_noise_is_normal_white_and_new_each_time(size):
 def test_no_landmark_is_dropped(synthetic_root):
     data = DataConfig(format="aariz", root=str(synthetic_root), image_size=(64, 64), workers=0)
     far = AugmentConfig(shift=1.0, **NO_APPEARANCE)
-    _, dataset = open_dataset(data, "train", augment=far, seed=0, say=lambda line: None)
+    _, dataset = open_dataset(data, "train", augment=far, seed=0)
     samples = [dataset[(0, i)] for i in range(len(dataset))]
     assert all(sample.points_in.shape == (29, 2) and torch.isfinite(sample.points_in).all() for sample in samples)
     assert not all(sample.visible.all() for sample in samples)

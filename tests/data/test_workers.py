@@ -26,7 +26,7 @@ class Deadly(CephalogramDataset):
 
 def deadly_loader(root, seed):
     data = DataConfig(format="aariz", root=str(root), image_size=(64, 64), workers=2)
-    records, dataset = open_dataset(data, "train", augment=None, seed=seed, say=lambda line: None)
+    records, dataset = open_dataset(data, "train", augment=None, seed=seed)
     dataset.__class__ = Deadly
     return records.records, make_loader(dataset, BatchPlan(len(dataset), 1, seed=0, shuffle=False), data, pin_memory=False)
 

@@ -55,7 +55,7 @@ def state(run: Run) -> list[torch.Tensor]:
     return [*run.model.state_dict().values(), *run.ema.model.state_dict().values(), torch.get_rng_state()]
 
 
-def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch, capsys):
+def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch, caplog):
     run, window = start("small")
     run.progress.micro_batch = 2
     fail_at(monkeypatch)  # draws its random numbers here too
@@ -70,7 +70,7 @@ def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch, 
         for found, wanted in zip(state(run)[:-1], expected[:-1], strict=True):
             torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
         assert torch.equal(state(run)[-1], expected[-1]), "generators were not restored"
-        assert "out of memory at step 1: micro-batch 4 -> 2 images" in capsys.readouterr().err
+        assert "out of memory at step 1: micro-batch 4 -> 2 images" in caplog.messages[-1]
         lines = [json.loads(line) for line in (run.output / "metrics.jsonl").read_text().splitlines()]
         assert lines == [{"kind": "memory", "epoch": 1, "step": 0, "micro_batch": 2, "recompute_level": 0}]
 

@@ -101,13 +101,13 @@ def test_the_fastest_that_fits_keeps_the_effective_batch(tiny_config):
         fastest(roomy, 2**30, {0: (inf, inf)})
 
 
-def test_auto_settles_at_the_start_of_a_run_and_stays_when_it_goes_on(tiny_config, tmp_path, capsys):
+def test_auto_settles_at_the_start_of_a_run_and_stays_when_it_goes_on(tiny_config, tmp_path, caplog):
     train = replace(tiny_config.train, batch_size="auto", effective_batch=4, accumulate=1, log_images=0)
     config = replace(tiny_config, train=train)
     run = prepare_run(config, tmp_path / "run", resume=None)
     found = run.config.train
     assert found.batch_size * found.accumulate == 4
-    assert "train.batch_size: auto -> " in capsys.readouterr().err
+    assert "train.batch_size: auto -> " in caplog.text
     run.close()
     with pytest.raises(SettingError, match=r"train\.batch_size: found 'many'; write a whole number from 1, or auto"):
         replace(train, batch_size="many")

@@ -70,7 +70,7 @@ def test_loss_falls_and_errors_shrink(tiny_config, tmp_path):
     assert list((tmp_path / "tensorboard").iterdir())
 
 
-def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, capfd):
+def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, caplog):
     fit(prepare_run(tiny_config, tmp_path / "whole", resume=None))
     stopped = changed(tiny_config, train={"save_every_steps": 1})
     run = prepare_run(stopped, tmp_path / "parts", resume=None)
@@ -87,10 +87,10 @@ def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, capfd):
     resumed = prepare_run(changed(stopped, data={"workers": 1}), tmp_path / "parts", resume=tmp_path / "parts")
     assert (resumed.progress.epoch, resumed.progress.windows) == (0, 1)
     fit(resumed)
-    assert "epoch 1 of 2, step 1" in capfd.readouterr().err
+    assert "epoch 1 of 2, step 1" in caplog.text
     assert compare_runs(tmp_path / "whole", tmp_path / "parts") == []
     finished = prepare_run(stopped, tmp_path / "parts", resume=tmp_path / "parts")
-    assert "already finished" in capfd.readouterr().err
+    assert "already finished" in caplog.text
     finished.close()
 
 
@@ -120,7 +120,7 @@ def test_a_second_run_into_the_same_folder_is_refused(tiny_config, tmp_path):
     prepare_run(tiny_config, tmp_path, resume=None).close()
 
 
-def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, capfd):
+def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, caplog):
     fit(prepare_run(tiny_config, tmp_path / "first", resume=None))
     source = tmp_path / "first" / "checkpoints" / "best.pt"
     config = changed(tiny_config, data={"landmarks": ("N", "S"), "image_size": (96, 64)}, model={"init_from": str(source)})
@@ -129,7 +129,7 @@ def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, capfd):
     order = old["landmarks"]["symbols"]
     expected = old["ema"]["head.final.weight"][[order.index("N"), order.index("S")]]
     torch.testing.assert_close(run.model.head.final.weight.detach(), expected)
-    assert "2 landmark maps" in capfd.readouterr().err
+    assert "2 landmark maps" in caplog.text
     run.close()
 
 

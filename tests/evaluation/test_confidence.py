@@ -98,25 +98,24 @@ def test_doubt_grows_with_every_sign_of_it():
         assert (doubt_px(replace(found, **change)) > doubt_px(found)).all()
 
 
-def test_a_calibration_stays_with_its_weights(tmp_path):
+def test_a_calibration_stays_with_its_weights(tmp_path, caplog):
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
-    said = []
     protocol = {"format": "isbi2015", "root": "data", "split": "valid", "image_size": [64, 64]}
     trained = Config(data=DataConfig(format="isbi2015", root=str(tmp_path / "not here")))
-    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) is None
-    made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained, say=said.append)
-    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) == made
-    assert find_calibration(checkpoint, (96, 64), tta=False, say=said.append) is None
-    assert "input size" in said[-1]
-    assert find_calibration(checkpoint, (64, 64), tta=True, say=said.append) is None
-    assert "made without --tta" in said[-1]
+    assert find_calibration(checkpoint, (64, 64), tta=False) is None
+    made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained)
+    assert find_calibration(checkpoint, (64, 64), tta=False) == made
+    assert find_calibration(checkpoint, (96, 64), tta=False) is None
+    assert "input size" in caplog.messages[-1]
+    assert find_calibration(checkpoint, (64, 64), tta=True) is None
+    assert "made without --tta" in caplog.messages[-1]
     checkpoint.write_bytes(b"other weights")
-    assert find_calibration(checkpoint, (64, 64), tta=False, say=said.append) is None
-    assert "other weights" in said[-1]
+    assert find_calibration(checkpoint, (64, 64), tta=False) is None
+    assert "other weights" in caplog.messages[-1]
     (tmp_path / FILE_NAME).write_text("{}")
     with pytest.raises(CalibrationError, match="not a calibration"):
-        find_calibration(checkpoint, (64, 64), tta=False, say=said.append)
+        find_calibration(checkpoint, (64, 64), tta=False)
 
 
 @pytest.mark.parametrize("split", ["train", "all", "valid"])
@@ -128,10 +127,10 @@ def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_ro
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
     if split == "valid":
-        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config, say=print)
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config)
         return
     with pytest.raises(CalibrationError, match=f"was trained on 15 of these {len(records.records)} images"):
-        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config, say=print)
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config)
 
 
 def test_coverage_is_a_probability():

@@ -33,7 +33,7 @@ def first_annotation(root, reader="Senior Orthodontists"):
 
 
 def open_train(root, **changed):
-    return open_dataset(settings(root, **changed), "train", augment=None, seed=0, say=lambda line: None)
+    return open_dataset(settings(root, **changed), "train", augment=None, seed=0)
 
 
 def test_aariz_joins_by_symbol_and_takes_the_truth_asked_for(aariz):

@@ -36,18 +36,15 @@ def test_table_of_a_users_own_data(tmp_path):
         read_split(data, "test", seed=0)
 
 
-def test_a_split_column_without_valid(tmp_path):
+def test_a_split_column_without_valid(tmp_path, caplog):
     """Its validation part comes out of 'train', and a line says so; not where another split is validated on."""
     rows = ["image,P_x,P_y,split", "a.png,1,2,train", "b.png,1,2,train", "c.png,1,2,train", "d.png,1,2,test"]
     data = write_table(tmp_path / "t", rows)
-    lines = []
-    parts = {
-        split: open_dataset(data, split, augment=None, seed=0, say=lines.append)[0] for split in ("train", "valid", "test")
-    }
+    parts = {split: open_dataset(data, split, augment=None, seed=0)[0] for split in ("train", "valid", "test")}
     ids = {split: {record.image_id for record in part.records} for split, part in parts.items()}
     assert ids["train"] | ids["valid"] == {"a", "b", "c"}
     assert (len(ids["train"]), len(ids["valid"]), ids["test"]) == (2, 1, {"d"})
-    told = [line for line in lines if "no rows of split 'valid'; 1 of 3 rows of 'train' are held out" in line]
+    told = [line for line in caplog.messages if "no rows of split 'valid'; 1 of 3 rows of 'train' are held out" in line]
     assert len(told) == 2, "once by each part"
     by_test = dataclasses.replace(data, val_split="test")
     assert len(read_split(by_test, "train", seed=0).records) == 3

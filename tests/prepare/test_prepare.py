@@ -14,10 +14,6 @@ from landmarks.images import read_gray
 from landmarks.prepare.run import prepare
 
 
-def quiet(line: str) -> None:
-    pass
-
-
 def read(root, data_format="aariz", split="train", **changed):
     data = DataConfig(**{"format": data_format, "root": str(root), "image_size": (64, 64)} | changed)
     return read_split(data, split, seed=0).records
@@ -40,7 +36,7 @@ def assert_same(old, new, longest: int) -> None:
 
 @pytest.mark.parametrize("jpeg", [None, 95])
 def test_aariz(synthetic_root, tmp_path, jpeg):
-    prepare(synthetic_root, "aariz", tmp_path / "small", long_side=150, jpeg=jpeg, say=quiet)
+    prepare(synthetic_root, "aariz", tmp_path / "small", long_side=150, jpeg=jpeg)
     for split in ("train", "valid", "test"):
         assert_same(read(synthetic_root, split=split), read(tmp_path / "small", split=split), 150)
     old, new = (read(root, ground_truth="official") for root in (synthetic_root, tmp_path / "small"))
@@ -52,7 +48,7 @@ def test_aariz(synthetic_root, tmp_path, jpeg):
 
 
 def test_isbi_keeps_classification_and_missing_points(isbi_root, tmp_path):
-    prepare(isbi_root, "isbi2015", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+    prepare(isbi_root, "isbi2015", tmp_path / "small", long_side=100, jpeg=None)
     for split in ("train", "test1"):
         old, new = (read(place, "isbi2015", split, val_fraction=0.0) for place in (isbi_root, tmp_path / "small"))
         assert_same(old, new, 100)
@@ -71,16 +67,16 @@ def test_table_and_small_images_are_copied(tmp_path):
     (root / "landmarks.csv").write_text(
         "image,P_x,P_y,Q_x,Q_y,pixel_size,device\na/big.bmp,10,20,,,0.1,x\nsmall.png,1,2,3,4,,y\n"
     )
-    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=90, say=quiet)
+    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=90)
     assert_same(read(root, "table", "all"), read(tmp_path / "small", "table", "all"), 100)
     assert (tmp_path / "small/images/small.png").read_bytes() == (root / "images/small.png").read_bytes()
 
 
-def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch):
+def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch, caplog):
     small = tmp_path / "small"
     for place in (synthetic_root, synthetic_root / "train" / "x", synthetic_root.parent):
         with pytest.raises(DataError, match="never changed"):
-            prepare(synthetic_root, "aariz", place, long_side=100, jpeg=None, say=quiet)
+            prepare(synthetic_root, "aariz", place, long_side=100, jpeg=None)
     written = []
 
     def stop_after_five(path, *rest):
@@ -92,22 +88,22 @@ def test_interrupted_and_refused(synthetic_root, tmp_path, monkeypatch):
     real = cv2.imencode
     monkeypatch.setattr(cv2, "imencode", stop_after_five)
     with pytest.raises(KeyboardInterrupt):
-        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None)
     monkeypatch.undo()
     with pytest.raises(DataError, match="other settings"):
-        prepare(synthetic_root, "aariz", small, long_side=120, jpeg=None, say=quiet)
-    lines = []
-    prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=lines.append)
-    assert lines[0].startswith("going on: ")
-    assert 5 <= int(lines[0].split()[2]) < 21  # threads that were past the count still finish their image
+        prepare(synthetic_root, "aariz", small, long_side=120, jpeg=None)
+    caplog.clear()
+    prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None)
+    assert caplog.messages[0].startswith("resuming: ")
+    assert 5 <= int(caplog.messages[0].split()[1]) < 21  # threads that were past the count still finish their image
     assert_same(read(synthetic_root), read(small), 100)
     assert not list(small.rglob("*unfinished*"))
     with pytest.raises(DataError, match="already holds"):
-        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None)
     (small / "landmarks.csv").write_text("mine")
     (small / "prepared.json").unlink()
     with pytest.raises(DataError, match="not empty"):
-        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None, say=quiet)
+        prepare(synthetic_root, "aariz", small, long_side=100, jpeg=None)
 
 
 def table_of(root, *cells):
@@ -133,22 +129,22 @@ def test_no_original_outside_the_data_set_is_written_over(tmp_path, cell):
         file.write(f"{cell},1,2,3,4\n")
     assert len(read(root, "table", "all")) == 2
     with pytest.raises(DataError, match=r"b\.png: lies outside .*images"):
-        prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+        prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None)
     assert not (tmp_path / "small").exists()
     (root / "images" / "b.png").symlink_to(original.resolve())
     (root / "landmarks.csv").write_text((root / "landmarks.csv").read_text().replace(cell, "b.png"))
-    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None, say=quiet)
+    prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None)
     assert original.read_bytes() == content
     assert [read_gray(record.image_path).shape for record in read(tmp_path / "small", "table", "all")] == [(100, 67)] * 2
 
 
-def test_going_on_after_the_original_has_changed(tmp_path):
+def test_going_on_after_the_original_has_changed(tmp_path, caplog):
     """Images that have left it, or are of another format now, leave the copy too; a spoilt log loses no work."""
     root, small = table_of(tmp_path / "t", "a.png", "b.png", "c.png", "d.png"), tmp_path / "small"
     broken = (root / "images" / "d.png").read_bytes()
     (root / "images" / "d.png").write_bytes(broken[:60])
     with pytest.raises(DataError, match="broken or truncated image; replace the file; nothing is lost"):
-        prepare(root, "table", small, long_side=300, jpeg=None, say=quiet)
+        prepare(root, "table", small, long_side=300, jpeg=None)
     (root / "images" / "d.png").write_bytes(broken)
     (root / "images" / "b.png").unlink()
     (root / "images" / "c.png").unlink()
@@ -157,9 +153,9 @@ def test_going_on_after_the_original_has_changed(tmp_path):
     (root / "landmarks.csv").write_text("".join(line for line in text.splitlines(True) if not line.startswith("b.png")))
     log = small / "prepared.unfinished.jsonl"
     log.write_text(log.read_text() + '{"image": "images/a"}\n{"image": "ima')
-    lines = []
-    prepare(root, "table", small, long_side=300, jpeg=None, say=lines.append)
-    assert lines == ["going on: 3 images are already there"]
+    caplog.clear()
+    prepare(root, "table", small, long_side=300, jpeg=None)
+    assert caplog.messages == ["resuming: 3 images are already there"]
     assert sorted(path.name for path in (small / "images").iterdir()) == ["a.png", "c.jpg", "d.png"]
     assert_same(read(root, "table", "all"), read(small, "table", "all"), 300)
 
@@ -168,7 +164,7 @@ def test_a_log_cut_off_in_its_first_line_and_points_that_are_none(tmp_path):
     root, small = table_of(tmp_path / "t", "a.png"), tmp_path / "small"
     small.mkdir()
     (small / "prepared.unfinished.jsonl").write_text('{"format": "ta')
-    prepare(root, "table", small, long_side=100, jpeg=None, say=quiet)
+    prepare(root, "table", small, long_side=100, jpeg=None)
     assert (small / "landmarks.csv").read_text().splitlines()[1].endswith(",-1,-1")
     manifest = small / "prepared.json"
     manifest.write_text(manifest.read_text().replace("300,", ""))
