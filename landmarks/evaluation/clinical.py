@@ -1,15 +1,15 @@
 """What the landmarks' errors do to the numbers that orthodontists read: bias, limits of agreement, classes."""
 
-import math
-
 import numpy as np
-from scipy import stats
 
 from landmarks.evaluation.calibration import Calibration, radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import reader_points
-from landmarks.measurements import CLASSES, Classes, available, facing, measure, measurement_radii
+from landmarks.measurements import Measurement, available, difference, facing, measure
+from landmarks.measurements.classes import CLASSES, Classes
+from landmarks.norms import Patient, choose, standard
 from landmarks.statistics import agreement, cohen_kappa
+from landmarks.uncertainty import ErrorModel, measure_with_intervals
 
 # The field's mark for a clinically acceptable difference: 2 degrees or 2 mm; ratios take 2 percentage points.
 ACCEPTED = 2.0
@@ -32,9 +32,9 @@ def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) ->
         apart = between[np.isfinite(between[:, m]), m]
         measurements[row.name] = {
             "unit": row.unit,
-            "norm": list(row.norm) if row.norm else None,
+            "norm": _norm_words(row),
             "landmarks": list(row.landmarks),
-            "sign": row.sign,
+            "sign": row.larger,
             "source": row.source,
             **figures._asdict(),
             "mean_true": float(np.nanmean(true[:, m])) if known.size else None,
@@ -54,25 +54,19 @@ def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) ->
 
 
 def half_widths(evaluation: Evaluation, calibration: Calibration) -> np.ndarray:
-    """Half width of each measurement's interval [N, M]; infinite with a landmark's radius, NaN for calibration images.
-
-    A landmark moves a measurement along one direction only. For errors that scatter as a round Gaussian, the distance
-    that holds with probability c along one axis is z((1 + c) / 2) / sqrt(-2 ln(1 - c)) of the radius that holds in the
-    plane (0.77 at 90 %). The landmarks' shares then add up as independent errors do; the report says what was covered.
-    """
-    one_axis = stats.norm.ppf((1 + calibration.coverage) / 2) / math.sqrt(-2 * math.log(1 - calibration.coverage))
-    radius = one_axis * radii_px(calibration, evaluation)
+    """Half width of each measurement's interval [N, M]; infinite with a landmark's radius, NaN for calibration images."""
+    radius = radii_px(calibration, evaluation)
     radius[~unseen(calibration, evaluation)] = np.nan
-    return measurement_radii(
-        evaluation.prediction.points_px, evaluation.records.landmarks.symbols, evaluation.pixel_size, radius
-    )
+    symbols = evaluation.records.landmarks.symbols
+    model = ErrorModel(symbols=symbols, coverage=calibration.coverage)
+    rows = available(symbols)
+    return measure_with_intervals(evaluation.prediction.points_px, symbols, evaluation.pixel_size, radius, model, rows)[1]
 
 
-def difference(first: np.ndarray, second: np.ndarray, rows: tuple) -> np.ndarray:
-    """first - second [N, M]; angles wrapped into -180 to 180."""
-    off = first - second
-    turned = np.array([row.unit == "deg" for row in rows]) & (np.abs(off) > 180)
-    return np.where(turned, (off + 180) % 360 - 180, off)
+def _norm_words(row: Measurement) -> str | None:
+    """The default norm of an adult of unknown sex in words."""
+    norm = choose(standard().norms, row.name, Patient()).norm
+    return f"{norm.words()}, {norm.sample.title}" if norm else None
 
 
 def facing_figures(evaluation: Evaluation, true_px: np.ndarray) -> dict:
@@ -130,7 +124,7 @@ def _class_table(
     if len(readers) == 2:
         figures["reader_agreement"] = _percent(confusion(*(classes.assign(reader) for reader in readers)))
     if half is not None:
-        doubtful = uncertain(classes, found, half)
+        doubtful = classes.uncertain(found, half)
         known = np.isfinite(found) & np.isfinite(true) & ~np.isnan(half)
         sure = known & ~doubtful
         figures["uncertain"] = {
@@ -142,12 +136,6 @@ def _class_table(
             ),
         }
     return figures
-
-
-def uncertain(classes: Classes, values: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """bool [N]: the interval value ± half crosses a border."""
-    low, high = classes.assign(values - half), classes.assign(values + half)
-    return ~np.isfinite(half) | (low != high)
 
 
 def confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def _class_part(title: str, part: dict) -> str:
 def _definitions(figures: dict) -> str:
     rows = []
     for name, row in figures["measurements"].items():
-        norm = f"{number(row['norm'][0], 1)} ± {number(row['norm'][1], 1)}" if row["norm"] else "–"
+        norm = escape(row["norm"]) if row["norm"] else "–"
         rows.append(
             [escape(name), norm, *(escape(words) for words in (" ".join(row["landmarks"]), row["sign"], row["source"]))]
         )

@@ -4,11 +4,19 @@ import numpy as np
 import pytest
 
 from landmarks.evaluation.calibration import Calibration, LandmarkCalibration
+<<<<<<< HEAD
 from landmarks.evaluation.clinical import clinical_figures, confusion, difference, uncertain
 from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.formats.records import Record, RecordSet
 from landmarks.measurements import CLASSES, available
 from landmarks.prediction import Prediction
+=======
+from landmarks.evaluation.clinical import clinical_figures, confusion
+from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.formats.records import Record, RecordSet
+from landmarks.measurements import available, difference
+from landmarks.measurements.classes import CLASSES
+>>>>>>> 67e3308 (Measurements by construct, norms with kind, sample, evidence and source, analyses by name, intervals from correlated errors)
 from landmarks.schema import LandmarkSet
 
 SYMBOLS = ("S", "N", "A", "B", "Go", "Gn", "Me")
@@ -74,7 +82,7 @@ def test_classes_near_a_border_are_uncertain():
 
 
 def test_infinite_intervals_leave_every_class_open():
-    doubtful = uncertain(CLASSES[0], np.array([2.0, 2.0, 2.0]), np.array([1.0, 3.0, np.inf]))
+    doubtful = CLASSES[0].uncertain(np.array([2.0, 2.0, 2.0]), np.array([1.0, 3.0, np.inf]))
     assert doubtful.tolist() == [False, True, True]
 
 
