@@ -4,19 +4,12 @@ import numpy as np
 import pytest
 
 from landmarks.evaluation.calibration import Calibration, LandmarkCalibration
-<<<<<<< HEAD
-from landmarks.evaluation.clinical import clinical_figures, confusion, difference, uncertain
-from landmarks.evaluation.evaluate import evaluate_prediction
-from landmarks.formats.records import Record, RecordSet
-from landmarks.measurements import CLASSES, available
-from landmarks.prediction import Prediction
-=======
 from landmarks.evaluation.clinical import clinical_figures, confusion
-from landmarks.evaluation.evaluate import MapShapes, evaluate_points
+from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.formats.records import Record, RecordSet
 from landmarks.measurements import available, difference
 from landmarks.measurements.classes import CLASSES
->>>>>>> 67e3308 (Measurements by construct, norms with kind, sample, evidence and source, analyses by name, intervals from correlated errors)
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 SYMBOLS = ("S", "N", "A", "B", "Go", "Gn", "Me")
