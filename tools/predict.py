@@ -17,8 +17,8 @@ from tqdm import tqdm
 from landmarks.commands.console import set_up_console
 from landmarks.config import DEVICES
 from landmarks.draw import overlay, write_picture
-from landmarks.images import IMAGE_SUFFIXES, ImageError, image_files, read_gray
 from landmarks.inference.predictor import Predictor
+from landmarks.radiograph import IMAGE_SUFFIXES, ImageError, image_files, read_gray
 
 
 def find_images(places: list[Path]) -> list[Path]:

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig
 from landmarks.formats.records import RecordSet
-from landmarks.images import read_gray
+from landmarks.radiograph import read_gray
 
 
 class PlainPipeline(Dataset):

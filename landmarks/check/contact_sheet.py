@@ -7,7 +7,7 @@ import numpy as np
 
 from landmarks.check.inventory import Entry, Finding, Inventory
 from landmarks.geometry import cut_map
-from landmarks.images import ImageError, read_gray
+from landmarks.radiograph import ImageError, read_gray
 
 _TILE, _TEXT, _COLUMNS, _MOST = 360, 54, 6, 72
 _READER_COLOURS = ((80, 220, 80), (0, 190, 255), (255, 120, 220))  # BGR

@@ -11,7 +11,7 @@ import numpy as np
 from landmarks.check.inventory import Entry, Inventory
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
-from landmarks.images import ImageError, read_gray
+from landmarks.radiograph import ImageError, read_gray
 
 # Measured on ISBI 2015: after alignment two images of one exposure correlate by 0.98 or more (recompressed, brighter,
 # resized, cropped by 3 %; 0.91 to 0.96 when cropped by 8 %), those of two patients by 0.88 at most.
@@ -19,8 +19,7 @@ _SAME_EXPOSURE = 0.93
 _SURELY_SAME = 0.985
 _SMALL, _LARGE = 32, 160
 _NEIGHBOURS = 3
-# The middle 98 % of the gray values span 176 levels or more in 59 real cephalograms (ISBI 2015, Aariz), and 15 at most
-# where 12 bits are kept in a 16-bit file.
+# The middle 98 % of the gray values span 176 levels or more in 59 real cephalograms (ISBI 2015, Aariz).
 _LEAST_CONTRAST = 20
 
 
@@ -51,7 +50,7 @@ def check_images(inventory: Inventory) -> None:
                 found.append(looks)
                 if looks.contrast < _LEAST_CONTRAST:
                     line = f"{entry.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
-                    inventory.add("no contrast", f"{line}; 12 bits in a 16-bit file look so: stretch them", entry.image_id)
+                    inventory.add("no contrast", f"{line}; look at the film, and replace or exclude it", entry.image_id)
     twins = _identical(inventory, found)
     if len(found) > 1:
         _near_identical(inventory, found, twins)

@@ -11,7 +11,7 @@ from landmarks.formats import aariz, table
 from landmarks.formats import isbi2015 as isbi
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError
-from landmarks.images import image_files
+from landmarks.radiograph import image_files
 from landmarks.schema import AARIZ29, ISBI19, LandmarkSet
 
 

@@ -22,7 +22,8 @@ from landmarks.data.resources import available_memory
 from landmarks.distributed import place
 from landmarks.filelock import exclusive, is_held
 from landmarks.formats.records import DataError, Record
-from landmarks.images import read_gray, shrink
+from landmarks.images import shrink
+from landmarks.radiograph import read_gray
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,8 @@ from landmarks.formats.isbi2015 import read_isbi
 from landmarks.formats.records import DataError, Record, RecordSet
 from landmarks.formats.table import read_table
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
-from landmarks.images import ImageError, warp
+from landmarks.images import warp
+from landmarks.radiograph import ImageError
 from landmarks.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
 
 log = logging.getLogger(__name__)

@@ -19,10 +19,11 @@ from tqdm import tqdm
 from landmarks.config import DataConfig
 from landmarks.data.resources import usable_cores
 from landmarks.formats.records import DataError
-from landmarks.images import ImageError, read_gray, shrink
+from landmarks.images import shrink
+from landmarks.radiograph import ImageError, read_gray
 
 # Raise it whenever the same files would give other bytes.
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 _MARK = b"CEPHPACK"
 # decoded images wait for their turn to be written, so only so many are under way at once
 _CHUNK = 64

@@ -29,9 +29,9 @@ from landmarks.evaluation.figures import full_figures
 from landmarks.evaluation.page import page
 from landmarks.evaluation.tables import latex_table, write_figures_csv, write_measurements_csv, write_metrics, write_predictions
 from landmarks.formats.records import DataError, RecordSet
-from landmarks.images import read_gray
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import format_figure, known_mean
+from landmarks.radiograph import read_gray
 from landmarks.schema import LandmarkSet
 
 _PICTURES = 3  # best, median and worst cases, this many each

@@ -11,8 +11,8 @@ from landmarks.evaluation.figures import reader_points
 from landmarks.evaluation.page import banner, card, figure, interval, number, paragraph, picture, section, table
 from landmarks.evaluation.scale import sn_lengths
 from landmarks.evaluation.tracing import error_ellipses
-from landmarks.images import read_gray
 from landmarks.metrics import radial_errors
+from landmarks.radiograph import read_gray
 from landmarks.schema import HARD12_WEIGHTS
 
 _TITLES = {"impossible": "These millimetres cannot be right", "doubtful": "Check the scale before quoting millimetres"}

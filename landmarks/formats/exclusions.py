@@ -6,7 +6,7 @@ from pathlib import Path
 from landmarks.formats.csvfile import read_csv
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.formats.table import read_table
-from landmarks.images import IMAGE_SUFFIXES, image_files
+from landmarks.radiograph import IMAGE_SUFFIXES, image_files
 
 
 def read_exclusions(path: Path) -> dict[str, str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.images import IMAGE_SUFFIXES, image_files
 from landmarks.metrics import known_mean
+from landmarks.radiograph import IMAGE_SUFFIXES, image_files
 from landmarks.schema import LandmarkSet
 
 

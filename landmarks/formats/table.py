@@ -9,7 +9,7 @@ import numpy as np
 from landmarks.formats.csvfile import Rows, read_csv
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError, Record, RecordSet, cut_validation
-from landmarks.images import image_files
+from landmarks.radiograph import image_files
 from landmarks.schema import GROUPS, LandmarkSet
 
 _EXTRA = ("image", "pixel_size", "device", "split")

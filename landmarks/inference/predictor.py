@@ -10,11 +10,12 @@ from torch.nn import functional
 from landmarks.config import DataConfig, HeatmapConfig
 from landmarks.device import autocast, choose_device, is_out_of_memory, usable_precision
 from landmarks.geometry import HEATMAP_STRIDE, apply_map, compose, heatmap_to_input, invert, letterbox_map
-from landmarks.images import read_gray, shrink, warp
+from landmarks.images import shrink, warp
 from landmarks.models.build import Loaded, load_model
 from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
 from landmarks.prediction import Prediction
+from landmarks.radiograph import read_gray
 from landmarks.schema import LandmarkSet
 from landmarks.tasks.landmarks.heatmap import Decoded, decode_with_shape
 

@@ -18,8 +18,8 @@ from landmarks.formats.manifest import MANIFEST_NAME, Resized, image_name
 from landmarks.formats.records import DataError
 from landmarks.formats.table import read_table
 from landmarks.geometry import resize_map
-from landmarks.images import ImageError, read_gray
 from landmarks.prepare.points import write_aariz_points, write_isbi_points, write_table_points
+from landmarks.radiograph import ImageError, read_gray
 
 log = logging.getLogger(__name__)
 

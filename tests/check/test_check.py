@@ -18,7 +18,7 @@ from landmarks.check.store import state_of_files, store_check, stored_findings
 from landmarks.config import DataConfig
 from landmarks.formats.aariz import CSV_NAME
 from landmarks.formats.records import DataError
-from landmarks.images import read_gray
+from landmarks.radiograph import read_gray
 from landmarks.synthetic.dataset import write_synthetic_dataset
 
 READERS = ("Junior Orthodontists", "Senior Orthodontists")
@@ -110,9 +110,9 @@ def planter(sound, tmp_path_factory):
     # both cusps wrong alike by both readers make as likely a head: only a contradiction shows
     plant.swap("UPM", "LPM", READERS[1:], least_px=5)
     dark = plant.images[plant.take("no contrast")]
-    twelve_bits = read_gray(dark).astype(np.uint16) * 16
+    faint = read_gray(dark) // 16
     dark.unlink()
-    cv2.imwrite(str(dark.with_suffix(".png")), twelve_bits)
+    cv2.imwrite(str(dark.with_suffix(".png")), faint)
     plant.copy_image("identical images", "train")
     plant.copy_image("identical images across splits", "test")
     plant.copy_image("near-identical images across splits", "valid", lambda im: cv2.convertScaleAbs(im, alpha=0.8, beta=20))

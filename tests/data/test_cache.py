@@ -19,7 +19,8 @@ from landmarks.data.cachefolder import clear_caches, list_caches
 from landmarks.data.loading import read_split
 from landmarks.data.resources import available_memory, usable_cores
 from landmarks.formats.records import DataError
-from landmarks.images import read_gray, shrink
+from landmarks.images import shrink
+from landmarks.radiograph import read_gray
 
 BUILD = """
 import logging, sys

@@ -14,7 +14,7 @@ import pytest
 from landmarks.config import DataConfig
 from landmarks.data.loading import open_dataset, read_split
 from landmarks.formats.records import DataError
-from landmarks.images import ImageError, read_gray
+from landmarks.radiograph import ImageError, read_gray
 from landmarks.schema import AARIZ29, ISBI19
 
 
@@ -111,7 +111,7 @@ def test_a_point_outside_its_image(aariz, cache):
         assert sum(bool(re.search(line, dataset[(0, i)].error)) for i in range(len(dataset))) == 1
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"", lambda content: b"text"])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"", lambda content: bytes(50)])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 def test_a_broken_image_is_named(aariz, damage, suffix):
     image = next((aariz / "train" / "Cephalograms").iterdir())
@@ -143,7 +143,7 @@ def test_images_that_decode_and_that_do_not(tmp_path, capfd):
         assert read_gray(path).shape == image.shape
     for content, line in [
         (jpeg[: len(jpeg) // 2] + b"\0" * 5000, "broken or truncated image"),
-        (cv2.imencode(".tif", image.astype(np.float32))[1].tobytes(), "pixels of an unusual kind, such as 32 bits"),
+        (b"just text", "a text file"),
         (png_header(50_000, 50_000), "too large to decode"),
     ]:
         path.write_bytes(content)

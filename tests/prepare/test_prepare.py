@@ -10,8 +10,8 @@ from landmarks.config import DataConfig
 from landmarks.data.loading import read_split
 from landmarks.formats.records import DataError
 from landmarks.geometry import apply_map
-from landmarks.images import read_gray
 from landmarks.prepare.run import prepare
+from landmarks.radiograph import read_gray
 
 
 def read(root, data_format="aariz", split="train", **changed):
