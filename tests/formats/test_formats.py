@@ -111,7 +111,7 @@ def test_a_point_outside_its_image(aariz, cache):
         assert sum(bool(re.search(line, dataset[(0, i)].error)) for i in range(len(dataset))) == 1
 
 
-@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"", lambda content: bytes(50)])
+@pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: bytes(50)])
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 def test_a_broken_image_is_named(aariz, damage, suffix):
     image = next((aariz / "train" / "Cephalograms").iterdir())
