@@ -1,41 +1,65 @@
 """Log lines on the terminal: one line each, to stderr, from rank 0; no failing write ever ends a run."""
 
 import contextlib
+import errno
 import logging
 import os
 import sys
+from collections.abc import Callable
+from typing import TextIO
 
 
 def set_up_console() -> None:
     """Prepares stdout and stderr of a command, and shows the package's log lines. A second call changes nothing.
 
-    stdout writes characters that the terminal's encoding lacks as escapes; stderr drops what cannot be written.
+    Characters that the terminal's encoding lacks are written as escapes. Whatever cannot be written to stderr is dropped;
+    stdout is dropped once nobody reads it any more (`| head`, a closed window), but a full disk is an error.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
+    if not isinstance(sys.stdout, SafeStream):
+        sys.stdout = SafeStream(sys.stdout, _nobody_reads)
     if not isinstance(sys.stderr, SafeStream):
-        sys.stderr = SafeStream(sys.stderr)
+        sys.stderr = SafeStream(sys.stderr, lambda error: True)
     log = logging.getLogger("landmarks")
     log.setLevel(logging.INFO)
     if not any(isinstance(handler, ConsoleHandler) for handler in log.handlers):
         log.addHandler(ConsoleHandler())
 
 
-class SafeStream:
-    """A text stream whose writes never raise: a closed terminal, a full disk or a signal inside a write ends no run."""
+def _nobody_reads(error: Exception) -> bool:
+    # Windows reports a closed pipe as EINVAL; a closed terminal is EIO
+    return isinstance(error, OSError) and error.errno in (errno.EPIPE, errno.EIO, errno.EINVAL)
 
-    def __init__(self, stream) -> None:
-        self._stream = stream if stream is not None else open(os.devnull, "w")  # noqa: SIM115 (Windows without a console)
+
+class SafeStream:
+    """A text stream that drops what cannot be written, where `drop` says so of the error.
+
+    A closed terminal, a full disk or a signal in the middle of a write then ends no run.
+    """
+
+    def __init__(self, stream: TextIO | None, drop: Callable[[Exception], bool]) -> None:
+        # Windows starts a program without a console with None
+        self._stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
+        self._drop = drop
 
     def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError, RuntimeError):  # EIO; closed file; "reentrant call" from a signal handler
-            return len(text)
+        return self._try(self._stream.write, text) or len(text)
 
     def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError, RuntimeError):
-            self._stream.flush()
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable, *text: str) -> int | None:
+        try:
+            return action(*text)
+        except (OSError, ValueError, RuntimeError) as error:  # also a closed file; "reentrant call" from a signal handler
+            if not self._drop(error):
+                raise
+            if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
+                with contextlib.suppress(OSError, ValueError):
+                    # what is buffered still goes somewhere, and the interpreter's end does not fail on it either
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            return None
 
     def __getattr__(self, name: str):
         return getattr(self._stream, name)

@@ -177,8 +177,7 @@ def differences(one, other, path: str = "") -> list[str]:
 
 
 def train_command(config: str, settings: list[str]) -> list[str]:
-    script = Path(__file__).parents[2] / "tools" / "train.py"
-    return [sys.executable, str(script), "--config", config, *settings]
+    return [sys.executable, "-m", "landmarks", "train", "--config", config, *settings]
 
 
 def _size(path: Path) -> int:

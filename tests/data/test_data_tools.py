@@ -1,11 +1,12 @@
 """The commands around data: exit codes, one line for a user's error, and nothing on the wrong stream."""
 
-import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from landmarks.commands.program import run
 
 TOOLS = Path(__file__).parents[2] / "tools"
 
@@ -38,24 +39,17 @@ def test_check_prepare_and_cache_from_the_command_line(synthetic_root, tmp_path)
     assert (listed.returncode, listed.stdout) == (0, f"no caches in {tmp_path / 'cache'}\n")
 
 
-def run_here(monkeypatch, tool: str, *words) -> int:
-    monkeypatch.setattr(sys, "argv", [tool, *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(TOOLS / tool), run_name="__main__")
-    return left.value.code
-
-
 @pytest.mark.parametrize(
     ("tool", "call", "error", "code", "line"),
     [
-        ("prepare_data.py", "prepare.run.prepare", KeyboardInterrupt(), 130,
-         "interrupted; the same command goes on from here"),
-        ("prepare_data.py", "prepare.run.prepare", OSError(28, "No space left on device"), 2,
-         "out: No space left on device; once that is mended the same command goes on from here"),
-        ("check_data.py", "check.run.check_dataset", KeyboardInterrupt(), 130, "interrupted"),
-        ("train.py", "engine.setup.prepare_run", PermissionError(13, "Permission denied", "a.csv"), 2,
+        ("prepare_data", "prepare.run.prepare", KeyboardInterrupt(), 130,
+         "interrupted; the same command resumes from here"),
+        ("prepare_data", "prepare.run.prepare", OSError(28, "No space left on device"), 2,
+         "out: No space left on device; run the same command again to resume"),
+        ("check_data", "check.run.check_dataset", KeyboardInterrupt(), 130, "interrupted"),
+        ("train", "engine.setup.prepare_run", PermissionError(13, "Permission denied", "a.csv"), 2,
          "a.csv: Permission denied"),
-        ("train.py", "engine.trainer.fit", OSError(28, "No space left on device"), 1,
+        ("train", "engine.trainer.fit", OSError(28, "No space left on device"), 1,
          "out: No space left on device; the last sound checkpoint is kept"),
     ],
 )  # fmt: skip
@@ -66,15 +60,15 @@ def test_one_line_when_a_command_is_broken_off(monkeypatch, capsys, tool, call, 
     if call.endswith("fit"):
         monkeypatch.setattr("landmarks.engine.setup.prepare_run", lambda *words, **settings: "a run")
     monkeypatch.setattr(f"landmarks.{call}", fail)
-    words = ("--config", TOOLS.parent / "configs" / "demo.yaml") if tool == "train.py" else ("--root", "t", "--format", "table")
-    assert run_here(monkeypatch, tool, *words, "--output", "out") == code
+    words = ("--config", TOOLS.parent / "configs" / "demo.yaml") if tool == "train" else ("--root", "t", "--format", "table")
+    assert run(tool, [*map(str, words), "--output", "out"]) == code
     assert capsys.readouterr().err == line + "\n"
 
 
 def test_a_cache_that_cannot_be_removed_is_named(monkeypatch, capsys, tmp_path):
     (tmp_path / "a.cache").mkdir()  # stands for one of another user: a folder is no file to unlink either
     (tmp_path / "b.cache").write_bytes(b"[]")
-    assert run_here(monkeypatch, "cache.py", "clear", "--cache-dir", tmp_path) == 2
+    assert run("cache", ["clear", "--cache-dir", str(tmp_path)]) == 2
     assert f"{tmp_path / 'a.cache'}: cannot be removed" in capsys.readouterr().err
     assert not (tmp_path / "b.cache").exists()
 

@@ -1,30 +1,21 @@
 """tools/predict.py: the points of the Predictor in a table, a picture each, and a line for what cannot be read."""
 
 import csv
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
+from landmarks.commands.program import run
 from landmarks.engine.setup import prepare_run
 from landmarks.engine.trainer import save
 from landmarks.inference.predictor import Predictor
 
 
-@pytest.fixture
-def predict(monkeypatch):
-    main = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "predict.py"))["main"]
-
-    def call(*words) -> int:
-        monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, words)])
-        return main()
-
-    return call
+def predict(*words) -> int:
+    return run("predict", [str(word) for word in words])
 
 
-def test_a_folder_with_a_broken_image(tiny_config, synthetic_root, tmp_path, predict, capsys):
+def test_a_folder_with_a_broken_image(tiny_config, synthetic_root, tmp_path, capsys):
     run = prepare_run(tiny_config, tmp_path / "run", resume=None)
     save(run, "latest.pt")
     run.close()
@@ -50,7 +41,7 @@ def test_a_folder_with_a_broken_image(tiny_config, synthetic_root, tmp_path, pre
     assert "is there already; name another --output" in capsys.readouterr().err
 
 
-def test_bad_words(tmp_path, predict, capsys):
+def test_bad_words(tmp_path, capsys):
     assert predict("--checkpoint", "no.pt", "--output", tmp_path / "out", tmp_path) == 2
     assert "no images" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

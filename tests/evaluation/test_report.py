@@ -3,15 +3,14 @@
 import csv
 import json
 import re
-import runpy
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from landmarks.checkpointfile import write_checkpoint
+from landmarks.commands.program import run as run_command
 from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
@@ -156,8 +155,7 @@ def test_a_set_without_pixel_sizes_and_readers_is_reported_in_pixels(wrong_recor
     assert figures["measurements"]["S-N"]["num"] == 0
 
 
-def test_the_tool_calibrates_and_uses_it(tiny_config, tmp_path, monkeypatch, capsys):
-    main = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "eval.py"))["main"]
+def test_the_tool_calibrates_and_uses_it(tiny_config, tmp_path, capsys):
     run = tmp_path / "run" / "checkpoints"
     run.mkdir(parents=True)
     model = build_model(ModelConfig(backbone="hrnet_w18_small", head_channels=32), 29)
@@ -165,8 +163,7 @@ def test_the_tool_calibrates_and_uses_it(tiny_config, tmp_path, monkeypatch, cap
     write_checkpoint(run / "best.pt", content)
 
     def call(*words: str) -> int:
-        monkeypatch.setattr("sys.argv", ["eval.py", "--checkpoint", str(run / "best.pt"), *words])
-        return main()
+        return run_command("eval", ["--checkpoint", str(run / "best.pt"), *words])
 
     assert call("--split", "train", "--calibrate", "0.9") == 2
     assert "was trained on" in capsys.readouterr().err

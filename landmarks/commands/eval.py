@@ -1,0 +1,60 @@
+"""Evaluate a checkpoint: figures with intervals, measurements, confidence, and one self-contained report.html.
+
+Examples:
+    landmarks eval --checkpoint runs/1024/checkpoints/best.pt --split test
+    landmarks eval --checkpoint runs/1024/checkpoints/best.pt --split valid --calibrate 0.9
+    landmarks eval --checkpoint runs/isbi/checkpoints/best.pt --data-format aariz --data-root data/Aariz
+
+--calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it.
+"""
+
+from pathlib import Path
+
+from landmarks.commands.arguments import add_settings, new_parser
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = new_parser("eval", __doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
+    parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
+    parser.add_argument("--data-root", help="another data set than the checkpoint's")
+    parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
+    parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
+    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
+    parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
+    add_settings(parser, "the checkpoint's")
+    args = parser.parse_intermixed_args(words)
+    other = [f"data.root={args.data_root}"] if args.data_root else []
+    other += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
+    other += ["data.root=''"] if args.data_format == "synthetic" and not args.data_root else []
+    return _evaluate(args, other)
+
+
+def _evaluate(args, other: list[str]) -> int:
+    from landmarks.configfile import override_config
+    from landmarks.device import choose_device
+    from landmarks.distributed import join, leave, place
+    from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
+    from landmarks.evaluation.evaluate import figures_table
+    from landmarks.evaluation.report import evaluate_split, headline, write_report
+    from landmarks.inference.predictor import Predictor
+    from landmarks.models.build import load_model
+
+    loaded = load_model(args.checkpoint)
+    config = override_config(loaded.config, [*other, *args.settings])
+    device = choose_device(config.train.device, place().local_rank)
+    here = join(device.type)
+    predictor = Predictor.from_loaded(loaded._replace(config=config), device=device, tta=args.tta)
+    calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta)
+    evaluation, figures = evaluate_split(predictor, config, args.split, calibration=calibration)
+    leave()
+    if here.rank > 0:
+        return 0
+    figures["checkpoint"] = str(args.checkpoint)
+    if args.calibrate:
+        calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config)
+    name = f"evaluation_{args.split}" + (f"_{config.data.format}" if other else "")
+    output = args.output or args.checkpoint.parent.parent / name
+    write_report(output, evaluation, figures, calibration)
+    print(figures_table(figures), headline(figures), f"report: {output / 'report.html'}", sep="\n\n")
+    return 0

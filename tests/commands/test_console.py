@@ -1,0 +1,103 @@
+"""Lines on the terminal: one at a time, from the right rank, and never the end of a run."""
+
+import errno
+import io
+import logging
+import os
+import sys
+
+import pytest
+from tqdm import tqdm
+
+from landmarks.commands.console import ConsoleHandler, SafeStream, set_up_console
+from landmarks.distributed import EVERY_RANK
+
+log = logging.getLogger("landmarks.a.module")
+
+
+class Failing(io.StringIO):
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, *text):
+        raise self.error
+
+    flush = write
+
+
+@pytest.fixture(autouse=True)
+def _console(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back what set_up_console wraps
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    yield
+    package = logging.getLogger("landmarks")
+    package.handlers = [handler for handler in package.handlers if not isinstance(handler, ConsoleHandler)]
+
+
+def test_a_line_stands_alone_beside_a_progress_bar(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up_console()
+    set_up_console()
+    with tqdm(total=3, file=sys.stderr, ncols=40, mininterval=0) as bar:
+        bar.update()
+        log.info("two\nlines")
+        log.warning("careful")
+        bar.update()
+    shown = [part for line in stream.getvalue().split("\n") for part in line.split("\r") if part.strip()]
+    assert [part for part in shown if "it/s" not in part and "/3" not in part] == ["two lines", "warning: careful"]
+
+
+@pytest.mark.parametrize(("rank", "shown"), [("0", "a\nwarning: b\n"), ("3", "rank 3: warning: b\n")])
+def test_other_ranks_write_only_what_they_alone_know(monkeypatch, rank, shown):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.delitem(sys.modules, "tqdm", raising=False)
+    set_up_console()
+    log.info("a")
+    log.warning("b", extra=EVERY_RANK)
+    assert stream.getvalue() == shown
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "closed"), ValueError("closed file"), RuntimeError("reentrant call")])
+def test_a_failing_stderr_raises_nowhere(monkeypatch, error):
+    monkeypatch.setattr(sys, "stderr", Failing(error))
+    set_up_console()
+    log.warning("lost")
+    with tqdm(total=2, file=sys.stderr, mininterval=0) as bar:
+        bar.update()
+    print("lost", file=sys.stderr, flush=True)
+
+
+def test_stdout_drops_a_lost_reader_but_reports_a_full_disk(monkeypatch):
+    for lost in (BrokenPipeError(errno.EPIPE, "pipe"), OSError(errno.EIO, "terminal"), OSError(errno.EINVAL, "Windows pipe")):
+        monkeypatch.setattr(sys, "stdout", Failing(lost))
+        set_up_console()
+        print("dropped", flush=True)
+    monkeypatch.setattr(sys, "stdout", Failing(OSError(errno.ENOSPC, "No space left on device")))
+    set_up_console()
+    with pytest.raises(OSError, match="No space"):
+        print("kept", flush=True)
+
+
+def test_a_console_of_another_code_page_shows_escapes(monkeypatch):
+    bytes_written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(bytes_written, encoding="cp437"))
+    set_up_console()
+    print("\u0141ukasz \u00e9 \udcff", flush=True)
+    assert bytes_written.getvalue().rstrip() == b"\\u0141ukasz \x82 \\udcff"
+    assert SafeStream(None, lambda error: True).write("nowhere") == 7  # pythonw on Windows has no streams
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
+def test_a_closed_terminal_does_not_end_the_work():
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    stream = SafeStream(os.fdopen(theirs, "w"), lambda error: True)
+    os.close(ours)
+    for _ in range(3):
+        stream.write("line\n")
+        stream.flush()
+    stream.close()
