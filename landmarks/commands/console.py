@@ -58,7 +58,9 @@ class SafeStream:
             if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
                 with contextlib.suppress(OSError, ValueError):
                     # what is buffered still goes somewhere, and the interpreter's end does not fail on it either
-                    os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+                    nowhere = os.open(os.devnull, os.O_WRONLY)
+                    os.dup2(nowhere, self._stream.fileno())
+                    os.close(nowhere)
             return None
 
     def __getattr__(self, name: str):

@@ -88,7 +88,9 @@ def test_a_console_of_another_code_page_shows_escapes(monkeypatch):
     set_up_console()
     print("\u0141ukasz \u00e9 \udcff", flush=True)
     assert bytes_written.getvalue().rstrip() == b"\\u0141ukasz \x82 \\udcff"
-    assert SafeStream(None, lambda error: True).write("nowhere") == 7  # pythonw on Windows has no streams
+    nowhere = SafeStream(None, lambda error: True)  # pythonw on Windows has no streams
+    assert nowhere.write("nowhere") == 7
+    nowhere.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a pseudo-terminal")
