@@ -66,10 +66,8 @@ def train(config, output: Path, *, resume: Path | None = None, force: bool = Fal
         >>> config = load_config("configs/demo.yaml", ["train.epochs=1"])  # doctest: +SKIP
         >>> train(config, "runs/demo")["best_mre"]  # doctest: +SKIP
     """
-    from landmarks.device import is_out_of_memory
     from landmarks.distributed import leave
     from landmarks.engine.setup import prepare_run
-    from landmarks.engine.stopping import Stopped, TrainingError
     from landmarks.engine.trainer import fit
 
     output, run = Path(output), None
@@ -78,20 +76,25 @@ def train(config, output: Path, *, resume: Path | None = None, force: bool = Fal
         summary = fit(run)
         leave()
         return summary
-    except (Stopped, TrainingError):
-        raise
-    except RuntimeError as error:
-        if not is_out_of_memory(error):
+    except (OSError, ValueError, RuntimeError) as error:
+        failure = _named_failure(error, output, started=run is not None)
+        if failure is None:
             raise
-        # between the passes of a step, where smaller pieces would not help: weights, optimizer or averaged weights
-        first = str(error).splitlines()[0][:200]
-        raise TrainingError(f"out of memory ({first}); choose a narrower model.backbone") from error
-    except OSError as error:
+        raise failure from error
+
+
+def _named_failure(error: Exception, output: Path, *, started: bool) -> Exception | None:
+    """The error in our own words, None where it stands as it is: before the first step a mistake, later a failed training."""
+    from landmarks.device import is_out_of_memory
+    from landmarks.engine.stopping import TrainingError
+
+    if isinstance(error, OSError):
         line = f"{error.filename or output}: {error.strerror or error}"
-        if run is None:
-            raise ValueError(line) from error
-        raise TrainingError(f"{line}; the last sound checkpoint is kept") from error
-    except ValueError as error:
-        if run is None:
-            raise
-        raise TrainingError(str(error)) from error
+        return TrainingError(f"{line}; the last sound checkpoint is kept") if started else ValueError(line)
+    if isinstance(error, ValueError):
+        return TrainingError(str(error)) if started else None
+    if isinstance(error, TrainingError) or not is_out_of_memory(error):
+        return None
+    # between the passes of a step, where smaller pieces would not help: weights, optimizer or averaged weights
+    first = str(error).splitlines()[0][:200]
+    return TrainingError(f"out of memory ({first}); choose a narrower model.backbone")
