@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from landmarks.check.inventory import Entry, Inventory
-from landmarks.check.shape import ShapeModel, lateral_shape
+from landmarks.check.shape import lateral_shape
+from landmarks.shape import ShapeModel
 
 # Below this many images a data set says nothing about its own habits, and the stored statistics stand alone.
 ENOUGH = 20
