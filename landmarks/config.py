@@ -119,12 +119,14 @@ class AugmentConfig:
     """Probability of a slight Gaussian blur."""
     erase: float = 0.0
     """Probability that one to three rectangles are painted over."""
+    degrade: float = 0.0
+    """Probability that a sample is changed as films of other devices, scanners and hands are (landmarks/data/degrade.py)."""
 
     def __post_init__(self) -> None:
         _finite("augment", self)
-        for name, top in (("rotate", 180), ("scale", 0.9), ("aspect", 0.9), ("shift", 1), ("flip", 1), ("brightness", 1),
-                          ("contrast", 1), ("gamma", 0.9), ("noise", 1), ("blur", 1), ("erase", 1)):  # fmt: skip
-            value = getattr(self, name)
+        tops = {"rotate": 180, "scale": 0.9, "aspect": 0.9, "gamma": 0.9}
+        for name in (field_.name for field_ in fields(self)):
+            value, top = getattr(self, name), tops.get(name, 1)
             _need(0 <= value <= top, f"augment.{name}", value, f"a number from 0 to {top}")
 
 

@@ -196,7 +196,9 @@ def _fit_tailed(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             rows = np.flatnonzero(of_row.ravel() == number)
             inner, outer = np.flatnonzero(seen), np.flatnonzero(~seen)
             offset = flat[np.ix_(rows, inner)] - mean[inner]
-            pull = np.linalg.solve(covariance[np.ix_(inner, inner)], np.concatenate([offset.T, covariance[np.ix_(inner, outer)]], 1))
+            pull = np.linalg.solve(
+                covariance[np.ix_(inner, inner)], np.concatenate([offset.T, covariance[np.ix_(inner, outer)]], 1)
+            )
             distance = np.einsum("ni,in->n", offset, pull[:, : len(rows)])
             weights[rows] = (_TAIL + len(inner)) / (_TAIL + distance)
             if len(outer):
@@ -216,6 +218,7 @@ def _shrunk(sample: np.ndarray, num: int) -> np.ndarray:
     """A covariance that few images can carry: correlations shrunk towards zero, and the reading's own scatter on top."""
     share = _SHRINK / (_SHRINK + num)
     return (1 - share) * sample + share * np.diag(np.diag(sample)) + _READING_SD_MM**2 * np.eye(len(sample))
+
 
 def _median(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """Median [N] of the counted values of each row [N, K]; numpy's own for NaN takes a hundred times as long."""

@@ -1,15 +1,14 @@
 """Augmentation: one random 2x3 map, warped once; then appearance changes by albumentations."""
 
-import functools
 import os
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version when imported
 
 import albumentations as A
-import cv2
 import numpy as np
 
 from landmarks.config import AugmentConfig
+from landmarks.data import degrade, objects
 from landmarks.geometry import around_centre
 
 
@@ -28,22 +27,44 @@ def random_map(augment: AugmentConfig, input_size: tuple[int, int], rng: np.rand
     )
 
 
-_NOISE_STEPS = 32  # gray steps of the pool in one standard deviation; 8 bits then reach 4 deviations
-_NOISE_PLACES = 1 << 20
+# What the setting `degrade` may do to a sample, how often beside the others, and its largest strength. Chosen by what
+# films of other devices look like; costly kinds are rare (docs/results/robustness.md has the time of each).
+_KINDS = (
+    (degrade.tone, 6, 1.0),
+    (degrade.flatten, 4, 1.0),
+    (degrade.negative, 2, 1.0),
+    (degrade.grain, 3, 1.0),
+    (degrade.mottle, 2, 0.8),
+    (degrade.blur, 2, 1.0),
+    (degrade.resample, 2, 1.0),
+    (degrade.jpeg, 1, 1.0),
+    (degrade.stripes, 2, 1.0),
+    (degrade.dead_lines, 1, 1.0),
+    (degrade.collimate, 3, 1.0),
+    (degrade.cover, 4, 1.0),
+    (objects.ruler, 1, 1.0),
+    (objects.holder, 2, 1.0),
+    (objects.text, 1, 1.0),
+    (objects.metal, 2, 1.0),
+)
+_MOST_KINDS = 3
 
 
-@functools.cache
-def _noise_pool(num: int) -> np.ndarray:
-    """uint8 [num]: standard normal numbers times _NOISE_STEPS, around 128."""
-    drawn = np.random.default_rng(0).standard_normal(num, dtype=np.float32)
-    return np.clip(np.rint(128 + _NOISE_STEPS * drawn), 0, 255).astype(np.uint8)
+def degrade_film(image: np.ndarray, probability: float, rng: np.random.Generator) -> np.ndarray:
+    """With this probability, one to three kinds of change at random strengths: uint8 [H, W] -> uint8 [H, W]."""
+    if rng.random() >= probability:
+        return image
+    often = np.array([weight for _, weight, _ in _KINDS], dtype=float)
+    for kind in rng.choice(len(_KINDS), int(rng.integers(1, _MOST_KINDS + 1)), replace=False, p=often / often.sum()):
+        change, _, most = _KINDS[kind]
+        image = change(image, most * rng.random(), rng)
+    return image
 
 
 class GaussNoise(A.ImageOnlyTransform):
     """Gaussian noise, standard deviation uniform from 0 to `std_limit` of full scale.
 
-    It is cut at a random place out of a pool drawn once: to draw a megapixel for each image takes some fifty times as
-    long as to add it (docs/results.md).
+    It is cut at a random position out of a pool drawn once.
     """
 
     def __init__(self, std_limit: float, p: float) -> None:
@@ -53,13 +74,11 @@ class GaussNoise(A.ImageOnlyTransform):
     def get_params(self) -> dict:
         return {
             "std": 255 * self.py_random.uniform(0, self.std_limit),
-            "place": self.py_random.randrange(_NOISE_PLACES),
+            "place": self.py_random.randrange(degrade.NOISE_PLACES),
         }
 
     def apply(self, img: np.ndarray, std: float, place: int, **_) -> np.ndarray:
-        noise = _noise_pool(img.size + _NOISE_PLACES)[place : place + img.size].reshape(img.shape)
-        weight = std / _NOISE_STEPS
-        return cv2.addWeighted(img, 1, noise, weight, -128 * weight)
+        return degrade.add_noise(img, std, place)
 
 
 class Appearance:
@@ -83,9 +102,12 @@ class Appearance:
         if augment.erase:
             steps.append(A.CoarseDropout(num_holes_range=(1, 3), fill="random_uniform", p=augment.erase))
         self._steps = A.Compose(steps) if steps else None
+        self._degrade = augment.degrade
 
     def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
         """uint8 [H, W] -> uint8 [H, W]."""
+        if self._degrade:
+            image = degrade_film(image, self._degrade, np.random.default_rng([seed, 0xF11]))
         if self._steps is None:
             return image
         self._steps.set_random_seed(seed)
