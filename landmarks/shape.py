@@ -147,11 +147,12 @@ def fit_shape(points_px: np.ndarray, symbols: tuple[str, ...], pixel_size: np.nd
     points, kept = points_px[np.ix_(rows, columns)], tuple(symbols[k] for k in columns)
     complete = int(known[np.ix_(rows, columns)].sum(axis=1).argmax())
     mean = points[complete] - np.nanmean(points[complete], axis=0)
-    mean = _scaled(np.where(np.isfinite(mean), mean, 0), points, None if pixel_size is None else pixel_size[rows])
-    model = ShapeModel(kept, mean, np.eye(2 * len(mean)))
+    mean = np.where(np.isfinite(mean), mean, 0)
+    sizes = None if pixel_size is None else pixel_size[rows]
     for _ in range(_ROUNDS):
-        aligned, _scales = model.align(points)
-        model = ShapeModel(kept, np.nanmedian(aligned, axis=0), model.covariance)
+        model = ShapeModel(kept, _scaled(mean, points, sizes), np.eye(2 * len(mean)))
+        mean = np.nanmedian(model.align(points)[0], axis=0)
+    model = ShapeModel(kept, _scaled(mean, points, sizes), model.covariance)
     flat = model.align(points)[0].reshape(len(points), -1)
     mean, covariance = _fit_tailed(flat)
     return ShapeModel(kept, mean.reshape(-1, 2), covariance)
@@ -177,7 +178,8 @@ def shape_from_dict(plain: dict) -> ShapeModel:
 
 def _scaled(mean: np.ndarray, points_px: np.ndarray, pixel_size: np.ndarray | None) -> np.ndarray:
     """The mean at the median size of the heads that have a pixel size."""
-    radius = np.sqrt(np.nanmean(np.nansum((points_px - np.nanmean(points_px, axis=1, keepdims=True)) ** 2, axis=2), axis=1))
+    away = ((points_px - np.nanmean(points_px, axis=1, keepdims=True)) ** 2).sum(axis=2)
+    radius = np.sqrt(np.nanmean(away, axis=1))
     sizes = np.full(len(points_px), np.nan) if pixel_size is None else radius * np.sqrt(pixel_size.prod(axis=1))
     wanted = np.nanmedian(sizes) if np.isfinite(sizes).any() else _USUAL_RADIUS_MM
     return mean * (wanted / np.sqrt((mean**2).sum(axis=1).mean()))

@@ -30,6 +30,7 @@ LEVELS = (
         "tracing",
         "prediction",
         "shape",
+        "plausible",
         "uncertainty",
         "analyses",
         "superimposition",
