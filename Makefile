@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test clean
+.PHONY: demo review test clean
 
 demo: $(VENV)/installed
 	rm -rf runs/demo
@@ -14,6 +14,11 @@ demo: $(VENV)/installed
 	@echo "table:     runs/demo/evaluation_test/metrics.txt"
 	@echo "pictures:  runs/demo/evaluation_test/overlays/"
 	@echo "curves:    $(VENV)/bin/tensorboard --logdir runs/demo"
+
+# The demo's films in the browser; SIGINT (Ctrl+C) ends the page.
+review: $(VENV)/installed
+	[ -d data/review ] || $(RUN) tools/synthesize.py --output data/review --num 12
+	$(RUN) tools/review.py data/review
 
 test: $(VENV)/installed
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,65 @@
+// Planes, outlines and constructions that move with the points. A point is a symbol or "A+B", the middle of two.
+import { h } from "/static/dom.js";
+import { on, session } from "/static/model.js";
+import { shown, shownPoint } from "/static/points.js";
+import { toScreen } from "/static/view.js";
+
+let planes = [], construction = [], outlines = [];
+const groups = {};
+
+export function buildLines() {
+  const root = document.getElementById("lines");
+  for (const name of ["outline", "plane", "construction"]) root.append((groups[name] = h("g", { class: name })));
+  on("drawn", draw);
+}
+
+export function setPlanes(list) {
+  planes = list;
+  draw();
+}
+
+// polylines in film px
+export function setOutlines(list) {
+  outlines = list;
+  draw();
+}
+
+export function setConstruction(list) {
+  construction = list;
+  draw();
+}
+
+export function at(name) {
+  const ends = name.split("+").map(shownPoint);
+  if (ends.some((end) => !end)) return null;
+  return { x: ends.reduce((sum, end) => sum + end.x, 0) / ends.length, y: ends.reduce((sum, end) => sum + end.y, 0) / ends.length };
+}
+
+function draw() {
+  if (!groups.plane) return;
+  const open = session.open && shown.lines;
+  fill(groups.outline, open ? outlines.map((line) => line.map(([x, y]) => toScreen({ x, y }))) : []);
+  fill(groups.plane, open ? planes.map((line) => lengthened(line, 0.12)).filter(Boolean) : []);
+  fill(groups.construction, open ? construction.map((line) => lengthened(line, 0.25)).filter(Boolean) : []);
+}
+
+function fill(group, lines) {
+  while (group.children.length > lines.length) group.lastChild.remove();
+  lines.forEach((line, index) => {
+    const path = group.children[index] || group.appendChild(h("path"));
+    path.setAttribute("d", line.map(({ x, y }, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""));
+  });
+}
+
+// A plane goes a little beyond its two points, as it is drawn on paper.
+function lengthened([from, to], share) {
+  const [a, b] = [at(from), at(to)];
+  if (!a || !b) return null;
+  if (from === to) {
+    const { x, y } = toScreen(a);
+    return [{ x: x - 12, y }, { x: x + 12, y }, { x, y }, { x, y: y - 12 }, { x, y: y + 12 }];
+  }
+  const [p, q] = [toScreen(a), toScreen(b)];
+  const [dx, dy] = [(q.x - p.x) * share, (q.y - p.y) * share];
+  return [{ x: p.x - dx, y: p.y - dy }, { x: q.x + dx, y: q.y + dy }];
+}

@@ -1,0 +1,214 @@
+"""The page in a browser: what a person does, and what the store then holds."""
+
+import json
+
+
+def open_case(page, title: str) -> None:
+    page.click(f".case:has(strong:text-is('{title}'))")
+    page.wait_for_selector(f".panel-head h2:text-is('{title}')")
+    page.wait_for_selector(".point[data-symbol=S]")
+
+
+def place(server, symbol: str, case: int = 1) -> dict:
+    return server.json("GET", f"/api/cases/{case}")["facts"][f"point/{symbol}"]["value"]
+
+
+def centre(page, symbol: str) -> tuple[float, float]:
+    box = page.locator(f".point[data-symbol='{symbol}'] .shape").bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, symbol: str, dx: float, dy: float) -> None:
+    x, y = centre(page, symbol)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(x + dx * step / 5, y + dy * step / 5)
+    page.mouse.up()
+    saved(page)
+
+
+def until(page, done) -> None:
+    """Waits for what the page's own scripts bring about; its policy forbids evaluating strings in it."""
+    for _ in range(600):
+        if done():
+            return
+        page.wait_for_timeout(25)
+    raise AssertionError("did not happen within 15 s")
+
+
+def saved(page) -> None:
+    page.wait_for_selector("#saved.saved")
+
+
+def zoom_of(page, server) -> float:
+    a, b = place(server, "S"), place(server, "N")
+    (ax, ay), (bx, by) = centre(page, "S"), centre(page, "N")
+    return ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5 / ((a["x"] - b["x"]) ** 2 + (a["y"] - b["y"]) ** 2) ** 0.5
+
+
+def test_correct_a_film(open_page, server):
+    page = open_page()
+    open_case(page, "a")
+    first = place(server, "S")
+    zoom = zoom_of(page, server)
+    drag(page, "S", 40, 20)
+    moved = place(server, "S")
+    assert abs(moved["x"] - first["x"] - 40 / zoom) < 1.0
+    assert abs(moved["y"] - first["y"] - 20 / zoom) < 1.0
+    assert moved["by"] == "hand"
+    for keys, dx in (("ArrowRight", 1), ("Shift+ArrowLeft", -10), ("Alt+ArrowRight", 0.1)):
+        before = place(server, "S")["x"]
+        page.keyboard.press(keys)
+        until(page, lambda x=before + dx: abs(place(server, "S")["x"] - x) < 0.01)
+    for _ in range(4):
+        page.keyboard.press("Control+z")
+    page.wait_for_selector("#undo:disabled")
+    saved(page)
+    assert {**place(server, "S"), "visible": True} == first
+    for _ in range(4):
+        page.keyboard.press("Control+Shift+z")
+    page.wait_for_selector("#redo:disabled")
+    saved(page)
+    assert abs(place(server, "S")["x"] - moved["x"] - 1 + 10 - 0.1) < 0.01
+    page.keyboard.press("r")
+    page.wait_for_selector(".point.sure[data-symbol=S]")
+    saved(page)
+    assert place(server, "S") == first
+    page.reload()
+    page.wait_for_selector("body.ready")
+    open_case(page, "a")
+    # undo goes on after a reload
+    page.click("#undo")
+    page.wait_for_selector(".point.hand[data-symbol=S]")
+
+
+def test_doubtful_points_by_keyboard_until_signed(open_page, server):
+    page = open_page()
+    open_case(page, "a")
+    assert page.locator(".point.doubtful").count() == 2
+    for _ in range(2):
+        page.keyboard.press("n")
+        symbol = page.evaluate("document.activeElement.dataset.symbol")
+        assert symbol in ("B", "Go")
+        page.keyboard.press("ArrowUp")
+        page.wait_for_selector(f".point.hand[data-symbol={symbol}]")
+    page.keyboard.press("n")
+    page.wait_for_selector(".toast:has-text('No doubtful landmark left')")
+    page.keyboard.press("Tab")
+    page.keyboard.press("h")
+    page.wait_for_selector(".point.hidden")
+    page.keyboard.press("Delete")
+    until(page, lambda: page.locator(".point").count() == 26)
+    saved(page)
+    page.keyboard.press("s")
+    page.wait_for_selector(".panel-head .state.signed")
+    saved(page)
+    case = server.json("GET", "/api/cases/1")
+    assert case["case"]["state"] == "signed"
+    assert case["facts"]["signed"]["value"] == {"who": "Dr. A"}
+    # a signed case does not change
+    page.keyboard.press("n")
+    page.focus(".point[data-symbol=S]")
+    page.keyboard.press("ArrowUp")
+    page.wait_for_selector(".toast.warn:has-text('signed')")
+    assert place(server, "S")["by"] == "model"
+    page.click("#reopen")
+    page.wait_for_selector("#sign")
+
+
+def test_place_missing_points_and_measure_with_a_ruler(open_page, server):
+    page = open_page()
+    open_case(page, "a")
+    page.click("[role=tab][data-name=points]")
+    page.focus(".point[data-symbol=S]")
+    page.keyboard.press("Delete")
+    page.click(".points-list .absent")
+    box = page.locator("#stage").bounding_box()
+    page.mouse.click(box["x"] + 200, box["y"] + 200)
+    page.wait_for_selector(".point.hand[data-symbol=S]")
+    saved(page)
+    assert place(server, "S")["by"] == "hand"
+    page.click("[role=tab][data-name=analysis]")
+    page.wait_for_selector("#scale-line:has-text('Scale unknown')")
+    assert " mm" not in page.inner_text("#table")
+    page.click("#ruler")
+    page.mouse.move(box["x"] + 100, box["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 300, steps=4)
+    page.mouse.up()
+    page.fill("dialog input[name=mm]", "50")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#scale-line:has-text('by ruler')")
+    saved(page)
+    scale = server.json("GET", "/api/cases/1")["facts"]["scale"]["value"]
+    x1, _, x2, _ = scale["ends"]
+    assert abs(scale["sx"] * (x2 - x1) - 50) < 1e-6
+    page.wait_for_selector("#table td.value:has-text(' mm')")
+
+
+def test_two_windows_see_each_other_and_overwrite_nothing(open_page, server):
+    first, second = open_page(), open_page(who="Dr. B")
+    open_case(first, "a")
+    open_case(second, "a")
+    drag(first, "S", 30, 0)
+    second.wait_for_selector(".point.hand[data-symbol=S]", timeout=1000)
+    moved = place(server, "S")
+    # both at once: what the slower one did is not written before it says so
+    stale = moved["x"] + 50
+    assert server.move(1, "N", stale, 5, seen=0)[0] == 409
+    held = []
+    second.route("**/actions", lambda route: held.append(route))
+    second.focus(".point[data-symbol=N]")
+    second.keyboard.press("Shift+ArrowDown")
+    until(second, lambda: held)
+    drag(first, "N", 0, -25)
+    theirs = place(server, "N")
+    second.unroute("**/actions")
+    held[0].continue_()
+    second.wait_for_selector(".toast.warn:has-text('changed in another window')")
+    assert place(server, "N") == theirs
+    second.click(".toast button:text-is('Keep mine')")
+    until(second, lambda: place(server, "N") != theirs)
+
+
+def test_markup_stays_text(open_page, server, blank_film):
+    evil = "<img src=x onerror=alert(1)>"
+    _, _, content = server.ask("POST", "/api/films", blank_film, x_file_name="%3Cimg src=x onerror=alert(1)%3E.png")
+    case = json.loads(content)["case"]["id"]
+    for kind, name in (("note", "note"), ("patient", "patient")):
+        change = {"field": name, "value": evil, "seen": 0}
+        status, _, _ = server.ask(
+            "POST", f"/api/cases/{case}/actions", {"kind": kind, "who": evil, "window": "w", "changes": [change]}
+        )
+        assert status == 200
+    page = open_page()
+    page.click(f"#case-{case}")
+    page.click("[role=tab][data-name=case]")
+    assert page.input_value("textarea[name=note]") == evil
+    page.click("[role=tab][data-name=history]")
+    page.wait_for_selector(f".history em:text-is('{evil}')")
+    assert page.locator("img[onerror]").count() == 0
+    assert page.locator(".panel-head h2").inner_text() == evil
+
+
+def test_every_word_exists_in_both_languages(open_page):
+    page = open_page()
+    missing = page.evaluate(
+        """async () => {
+            const { WORDS } = await import('/static/words.js');
+            const [en, de] = [WORDS.en, WORDS.de].map((words) => Object.keys(words).sort());
+            const used = [];
+            for (const { name } of performance.getEntriesByType('resource')) {
+                const text = name.endsWith('.js') ? await (await fetch(name)).text() : '';
+                for (const [, key] of text.matchAll(/\\bt\\("([a-z0-9-]+)"/g)) {
+                    if (!(key in WORDS.en)) used.push(key);
+                }
+            }
+            const only = (some, others) => some.filter((key) => !others.includes(key));
+            return { differ: [...only(en, de), ...only(de, en)], used };
+        }"""
+    )
+    assert missing == {"differ": [], "used": []}
+    page.select_option("#language", "de")
+    page.wait_for_selector("button:has-text('Filme einlesen')")
