@@ -1,14 +1,27 @@
-"""Measurements and analyses for the page: what the table, the tracing and the words beside a film hold."""
+"""Measurements and analyses for the page: what the table, the planes and the words beside a film hold."""
 
 import math
 
 import numpy as np
 
-from landmarks.measurements import MEASUREMENTS, available, measure, measurement_radii
+from landmarks.analyses import ANALYSES, PLANES, Analysis, Reading
+from landmarks.analyses import analyse as analyse_film
+from landmarks.measurements import MEASUREMENTS
+from landmarks.norms import Norm, Patient, standard
 from landmarks.schema import AARIZ29
 from landmarks.sella_nasion import judge_sn
+from landmarks.tracing import Tracing
+from landmarks.uncertainty import ErrorModel
 
-_ALL = ("All",)
+_ALL = Analysis(
+    name="all",
+    title="All",
+    items=tuple((row.name, row.name) for row in MEASUREMENTS),
+    samples=(),
+    planes=("S-N", "Frankfort", "palatal", "Go-Me"),
+)
+_OFFERED = {**ANALYSES, _ALL.name: _ALL}
+_SEXES = {"f": "women", "m": "men"}
 
 
 def titles() -> dict[str, str]:
@@ -17,48 +30,83 @@ def titles() -> dict[str, str]:
 
 
 def catalogue() -> list[dict]:
-    """The analyses that the page offers, each with its rows and the planes to draw."""
-    return [{"name": "all", "title": "All", "rows": [row.name for row in MEASUREMENTS], "planes": [["S", "N"], ["Po", "Or"]]}]
+    """The analyses that the page offers, each with its landmarks and the planes to draw."""
+    measurements = standard().measurements
+    offered = []
+    for analysis in _OFFERED.values():
+        used = [symbol for name, _ in analysis.items for symbol in measurements[name].landmarks]
+        planes = [list(PLANES[name]) for name in analysis.planes]
+        offered.append({"name": analysis.name, "title": analysis.title, "tab": analysis.title.split(" and ")[0], "note": analysis.note,
+                        "landmarks": list(dict.fromkeys(used)), "planes": planes})  # fmt: skip
+    return offered
 
 
-def analyse(points: dict[str, tuple[float, float]], scale: tuple[float, float] | None, *, name: str, age: float | None,
-            sex: str | None, radii: dict[str, float] | None) -> dict:  # fmt: skip
-    """One film's table.
-
-    Args:
-        points: (x, y) in source px by symbol.
-        scale: mm per px (sx, sy), None where unknown: no lengths then.
-        radii: error radius in source px by symbol; None leaves the intervals out (quick, while a point is dragged).
-    """
-    symbols = tuple(points)
-    points_px = np.array([[points[symbol] for symbol in symbols]], dtype=float).reshape(1, -1, 2)
-    pixel_size = np.array([scale or (np.nan, np.nan)])
-    rows = available(symbols)
-    values = measure(points_px, symbols, pixel_size)[0] if symbols else np.zeros(0)
-    half = np.full(len(rows), np.nan)
-    if radii is not None and symbols:
-        radius_px = np.array([[radii.get(symbol) or np.inf for symbol in symbols]])
-        half = measurement_radii(points_px, symbols, pixel_size, radius_px)[0]
-    listed = []
-    for row, value, width in zip(rows, values, half, strict=True):
-        if not math.isfinite(value):
-            continue
-        listed.append({"name": row.name, "unit": row.unit, "value": float(value),
-                       "half": float(width) if math.isfinite(width) else None, "landmarks": list(row.landmarks),
-                       "lines": [], "source": row.source, "norm": _norm(row, float(value)), "meaning": row.sign})  # fmt: skip
-    return {"rows": listed, "words": [], "scale": scale_words(points, scale)}
+def make_tracing(
+    points: dict[str, tuple[float, float]],
+    scale: tuple[float, float] | None,
+    origin: str,
+    radii: dict[str, float | None] | None,
+) -> Tracing:
+    """Points (x, y) in source px by symbol -> the type that analyses take; a radius of None is unknown, 0 is by hand."""
+    radius_px = None
+    if radii is not None:
+        radius_px = np.array([math.inf if radii.get(symbol) is None else radii[symbol] for symbol in points])
+    return Tracing(
+        name="",
+        symbols=tuple(points),
+        points_px=np.array(list(points.values()), dtype=float).reshape(-1, 2),
+        radius_px=radius_px,
+        corrected=frozenset(symbol for symbol, radius in (radii or {}).items() if radius == 0),
+        pixel_size=scale,
+        origin=origin if scale else "unknown",
+    )
 
 
-def _norm(row, value: float) -> dict | None:
-    if row.norm is None:
-        return None
-    mean, sd = row.norm
-    return {"low": mean - sd, "high": mean + sd, "mean": mean, "sd": sd, "deviation": (value - mean) / sd, "sample": row.source}
+def analyse(film: Tracing, *, name: str, age: float | None, sex: str | None, coverage: float | None) -> dict:
+    """One film's table. Without `coverage` there are no intervals: quick, while a point is dragged."""
+    analysis = _OFFERED.get(name) or ANALYSES["steiner"]
+    if not film.symbols:
+        return {"rows": [], "words": [], "missing": {}, "scale": scale_words(film)}
+    errors = None if coverage is None else ErrorModel(symbols=film.symbols, coverage=coverage)
+    found = analyse_film(film, analysis, patient=Patient(age=age, sex=_SEXES.get(sex)), errors=errors)
+    rows = [_row(reading) for reading in found.readings if reading.value is not None and math.isfinite(reading.value)]
+    return {"rows": rows, "words": list(found.sentences), "missing": found.missing, "scale": scale_words(film)}
 
 
-def scale_words(points: dict, scale: tuple[float, float] | None) -> dict:
+def _row(reading: Reading) -> dict:
+    row, half = reading.measurement, reading.half_width
+    return {
+        "name": row.name,
+        "label": reading.label,
+        "unit": reading.unit,
+        "value": reading.value,
+        "half": half if half is not None and math.isfinite(half) else None,
+        "landmarks": list(row.landmarks),
+        "lines": [list(line) for line in row.construct.lines],
+        "source": row.source,
+        "norm": None if reading.norm is None else _norm(reading.norm),
+        "deviation": reading.deviation,
+        "standing": reading.standing,
+        "open": reading.open,
+        "meaning": {"above": row.larger, "below": row.smaller}.get(reading.standing, ""),
+        "note": reading.note,
+    }
+
+
+def _norm(norm: Norm) -> dict:
+    low, high = norm.limits() or (math.nan, math.nan)
+    known = math.isfinite(low) and math.isfinite(high)
+    return {
+        "words": norm.words(),
+        "sample": f"{norm.sample.title}: {norm.sample.words()}; {norm.source} ({norm.evidence.replace('_', ' ')})",
+        "low": low if known else None,
+        "high": high if known else None,
+    }
+
+
+def scale_words(film: Tracing) -> dict:
     """What the length of Sella-Nasion says of the pixel size."""
-    if scale is None or not {"S", "N"} <= set(points):
+    if not film.has_lengths or not {"S", "N"} <= set(film.known):
         return {"judgement": "unknown", "sn_mm": None}
-    length = math.hypot(*((points["N"][axis] - points["S"][axis]) * scale[axis] for axis in range(2)))
+    length = float(np.linalg.norm((film["N"] - film["S"]) * film.sizes))
     return {"judgement": judge_sn(length, 1), "sn_mm": length}

@@ -12,6 +12,7 @@ SYMBOLS = tuple(dict.fromkeys((*AARIZ29.symbols, *ISBI19.symbols)))
 _FAR_PX = 1e6
 MAX_NOTE = 20_000
 MAX_NAME = 200
+BY_USER, BY_RULER = "given by the user", "a ruler of two points"
 STAGES = ("CS1", "CS2", "CS3", "CS4", "CS5", "CS6")
 
 
@@ -63,10 +64,10 @@ def _scale(field: str, value: object) -> dict:
     if not isinstance(value, dict):
         raise FieldError(f"{field}: send sx, sy and origin")
     sx, sy = (check_number(field, value.get(axis), 0.005, 5.0) for axis in ("sx", "sy"))
-    if value.get("origin") not in ("user", "ruler"):
-        raise FieldError(f"{field}: origin is user or ruler")
+    if value.get("origin") not in (BY_USER, BY_RULER):
+        raise FieldError(f"{field}: origin is '{BY_USER}' or '{BY_RULER}'")
     scale = {"sx": sx, "sy": sy, "origin": value["origin"]}
-    if value["origin"] == "ruler":
+    if value["origin"] == BY_RULER:
         ends = value.get("ends")
         if not isinstance(ends, list) or len(ends) != 4:
             raise FieldError(f"{field}: a ruler has ends x1, y1, x2, y2")

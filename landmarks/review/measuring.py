@@ -8,6 +8,8 @@ from starlette.routing import Route
 from landmarks.review import analysis
 from landmarks.review.fields import SYMBOLS, FieldError, check_number
 from landmarks.review.safety import read_json
+from landmarks.tracing import Tracing
+from landmarks.tracing.points import SCALE_ORIGINS
 
 _FAR_PX = 1e6
 
@@ -17,22 +19,33 @@ def routes() -> list[Route]:
 
 
 async def measure(request: Request) -> Response:
-    """{points: {symbol: [x, y]}, scale: [sx, sy] or null, analysis, age, sex, radii: {symbol: px} or null}."""
+    """{points: {symbol: [x, y]}, scale: [sx, sy] or null, origin, analysis, age, sex, radii: {symbol: px or null} or null}."""
     sent = await read_json(request)
-    wanted = {
-        "scale": checked_scale(sent.get("scale")),
-        "name": str(sent.get("analysis"))[:40],
-        "age": _optional("age", sent.get("age"), 0, 120),
-        "sex": sent.get("sex") if sent.get("sex") in ("f", "m") else None,
-        "radii": None,
-    }
-    radii = sent.get("radii")
-    if isinstance(radii, dict):
-        wanted["radii"] = {
-            symbol: check_number("radii", value, 0, _FAR_PX) for symbol, value in radii.items() if symbol in SYMBOLS
-        }
-    found = await run_in_threadpool(analysis.analyse, checked_points(sent.get("points")), **wanted)
+    found = await run_in_threadpool(
+        analysis.analyse,
+        checked_tracing(sent),
+        name=str(sent.get("analysis"))[:40],
+        age=_optional("age", sent.get("age"), 0, 120),
+        sex=sent.get("sex") if sent.get("sex") in ("f", "m") else None,
+        coverage=_optional("coverage", sent.get("coverage"), 0.5, 0.999),
+    )
     return JSONResponse(found)
+
+
+def checked_tracing(sent: dict) -> Tracing:
+    """Raises: FieldError."""
+    radii, origin = sent.get("radii"), sent.get("origin")
+    if radii is not None and not isinstance(radii, dict):
+        raise FieldError("radii: send px by symbol")
+    known = None
+    if radii is not None:
+        known = {name: _optional("radii", value, 0, _FAR_PX) for name, value in radii.items() if name in SYMBOLS}
+    return analysis.make_tracing(
+        checked_points(sent.get("points")),
+        checked_scale(sent.get("scale")),
+        origin if origin in SCALE_ORIGINS else "unknown",
+        known,
+    )
 
 
 def checked_points(points: object) -> dict[str, tuple[float, float]]:

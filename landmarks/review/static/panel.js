@@ -77,7 +77,7 @@ export function sign() {
 
 // ---- analysis
 function analysisParts() {
-  const list = session.start.analyses.map(({ name, title }) => ({ name, title }));
+  const list = session.start.analyses.map(({ name, tab }) => ({ name, title: tab }));
   const chosen = currentAnalysis();
   standOut(chosen.name === "all" ? null : chosen.landmarks);
   setPlanes(chosen.planes);
@@ -89,7 +89,7 @@ function analysisParts() {
     render();
     measureSoon(true);
   });
-  return [bar, h("div", { id: "scale-line" }), h("div", { id: "words" }), h("div", { id: "table" })];
+  return [bar, h("div", { id: "scale-line" }), h("div", { id: "table" }), h("div", { id: "words" }), h("p", { id: "lacking", class: "quiet" }), chosen.note ? h("p", { class: "quiet" }, chosen.note) : ""];
 }
 
 let running = false, again = null;
@@ -126,8 +126,6 @@ function keepIntervals(found, complete) {
   if (complete || !result) return;
   const halves = new Map(result.rows.map((row) => [row.name, row.half]));
   for (const row of found.rows) row.half ??= halves.get(row.name) ?? null;
-  found.outlines ??= null;
-  if (!found.words.length) found.words = result.words;
 }
 
 export function question(complete) {
@@ -136,19 +134,37 @@ export function question(complete) {
     const place = shownPoint(symbol);
     if (!place || !place.visible) continue;
     points[symbol] = [place.x, place.y];
-    if (place.by === "model" && automatic(symbol)?.radius) radii[symbol] = automatic(symbol).radius;
+    radii[symbol] = place.by === "model" ? automatic(symbol)?.radius ?? null : 0;
   }
   return {
     points, scale: size ? [size.sx, size.sy] : null, origin: size?.origin ?? null, analysis: currentAnalysis().name,
-    age: value("age"), sex: value("sex"), radii: complete ? radii : null, language: document.documentElement.lang,
+    age: value("age"), sex: value("sex"), radii: complete ? radii : null, coverage: complete ? coverage() : null,
   };
+}
+
+// Share of films in which a landmark lies within its radius; none where the model has no radii.
+function coverage() {
+  return symbols().map((symbol) => automatic(symbol)?.coverage).find(Boolean) ?? null;
+}
+
+export function originWords() {
+  const size = scale();
+  return size ? t(`origin-${size.origin.replaceAll(" ", "-")}`, { size: number(size.sx, 4) }) : t("origin-unknown");
+}
+
+// What stands beside a norm: standard deviations where it has them, else inside, below or above.
+export function standing(row) {
+  if (row.deviation !== null) return `${row.deviation > 0 ? "+" : ""}${number(row.deviation)} SD`;
+  return row.standing ? t(row.standing) : "";
 }
 
 function renderTable() {
   const table = document.getElementById("table");
   if (!table) return;
   renderScale();
-  document.getElementById("words").replaceChildren(...(result?.words || []).map((line) => h("p", {}, line)));
+  const lacking = Object.entries(result?.missing || {}).map(([name, needs]) => `${name} (${needs})`);
+  document.getElementById("words").replaceChildren(h("ul", {}, ...(result?.words || []).map((line) => h("li", {}, line))));
+  document.getElementById("lacking").textContent = lacking.length && result.rows.length ? t("lacking", { names: lacking.join(", ") }) : "";
   if (!result) return table.replaceChildren();
   if (!symbols().length) return table.replaceChildren(h("p", { class: "quiet" }, t("no-points-yet")), session.start.model
     ? h("button", { type: "button", id: "predict", class: "primary", onclick: () => emit("predict", session.open.id) }, t("predict-this")) : h("p", { class: "quiet" }, t("no-model")));
@@ -165,37 +181,27 @@ function renderTable() {
 
 function makeRow(row) {
   return h("tr", { "data-name": row.name },
-    h("th", { scope: "row" }, h("button", { type: "button", class: "plain", onclick: () => highlight(row.name) }, row.label || row.name)),
+    h("th", { scope: "row" }, h("button", { type: "button", class: "plain", onclick: () => highlight(row.name) }, row.label)),
     h("td", { class: "value" }), h("td", { class: "norm" }), h("td", {}, h("span", { class: "bar" }, h("i", {}), h("b", {})), h("span", { class: "words" })));
 }
 
-const UNITS = { deg: "°", mm: " mm", "%": " %" };
-
 function fillRow(node, row) {
   const [, found, norm, last] = node.children;
-  found.textContent = `${number(row.value)}${UNITS[row.unit] ?? ""}`;
-  if (row.half !== null && row.half !== undefined) found.append(h("small", {}, ` ± ${number(row.half)}`));
-  norm.textContent = row.norm ? normText(row.norm) : "–";
+  found.textContent = `${number(row.value)}${row.unit}`;
+  if (row.half !== null) found.append(h("small", {}, ` ± ${number(row.half)}`));
+  norm.textContent = row.norm ? row.norm.words : "–";
   norm.title = row.norm?.sample || "";
   const bar = last.querySelector(".bar"), mark = bar.lastChild;
-  bar.hidden = !row.norm;
-  if (row.norm) {
-    const middle = (row.norm.low + row.norm.high) / 2, half = Math.max((row.norm.high - row.norm.low) / 2, 1e-6);
-    const share = Math.min(1, Math.max(-1, (row.value - middle) / half / 3));
-    mark.style.left = `${50 + share * 50}%`;
-    const away = Math.abs(row.value - middle) / half;
-    mark.className = away <= 1 ? "in" : away <= 2 ? "off" : "far";
+  bar.hidden = row.norm === null || row.norm.low === null;
+  if (!bar.hidden) {
+    const half = Math.max((row.norm.high - row.norm.low) / 2, 1e-6), off = (row.value - (row.norm.low + row.norm.high) / 2) / half;
+    mark.style.left = `${50 + Math.min(1, Math.max(-1, off / 3)) * 50}%`;
+    mark.className = Math.abs(off) <= 1 ? "in" : Math.abs(off) <= 2 ? "off" : "far";
   }
-  last.querySelector(".words").textContent = row.klass || (row.norm?.deviation !== null && row.norm?.deviation !== undefined ? `${row.norm.deviation > 0 ? "+" : ""}${number(row.norm.deviation)}` : "");
-  node.classList.toggle("open-class", Boolean(row.uncertain));
-  node.title = [row.meaning, row.source].filter(Boolean).join(" · ");
+  last.querySelector(".words").textContent = standing(row).replace(" SD", "") + (row.open ? " ?" : "");
+  node.classList.toggle("open-class", row.open);
+  node.title = [row.meaning, row.open ? t("open-norm") : "", row.note, row.source].filter(Boolean).join(" · ");
   node.classList.toggle("chosen", highlighted === row.name);
-}
-
-const short = (figure) => number(figure).replace(/\.0$/, "");
-
-export function normText(norm) {
-  return norm.mean !== undefined && norm.mean !== null ? `${short(norm.mean)} ± ${short(norm.sd)}` : `${short(norm.low)} – ${short(norm.high)}`;
 }
 
 function highlight(name) {
@@ -209,7 +215,7 @@ function highlight(name) {
 
 function renderScale() {
   const line = document.getElementById("scale-line"), size = scale();
-  const parts = [size ? t(`origin-${size.origin}`, { size: number(size.sx, 4) }) : t("origin-unknown")];
+  const parts = [originWords()];
   if (result?.scale?.sn_mm) parts.push(t(`sn-${result.scale.judgement}`, { length: number(result.scale.sn_mm) }));
   const bad = !size || ["doubtful", "impossible"].includes(result?.scale?.judgement);
   line.className = bad ? "warn" : "quiet";

@@ -1,7 +1,7 @@
 // One A4 page: the film with its tracing, the table, who corrected what; the browser prints it or saves it as PDF.
 import { h, iconButton, number, t } from "/static/dom.js";
-import { automatic, on, point, scale, session, symbols, value } from "/static/model.js";
-import { currentAnalysis, lastResult, normText } from "/static/panel.js";
+import { automatic, on, point, session, symbols, value } from "/static/model.js";
+import { currentAnalysis, lastResult, originWords, standing } from "/static/panel.js";
 
 let report, back = null;
 
@@ -67,21 +67,18 @@ function drawing(analysis, result) {
   return node;
 }
 
-const UNITS = { deg: "°", mm: " mm", "%": " %" };
-
 function table(result) {
   const head = ["measurement", "found", "norm", "deviation"].map((name) => h("th", { scope: "col" }, t(name)));
-  const line = (row) => h("tr", { class: row.norm && (row.value < row.norm.low || row.value > row.norm.high) ? "outside" : "" },
-    h("th", { scope: "row" }, row.label || row.name), h("td", {}, `${number(row.value)}${UNITS[row.unit] ?? ""}`, row.half ? h("small", {}, ` ± ${number(row.half)}`) : null),
-    h("td", {}, row.norm ? normText(row.norm) : "–"),
-    h("td", {}, row.klass || (row.norm?.deviation !== null && row.norm?.deviation !== undefined ? `${row.norm.deviation > 0 ? "+" : ""}${number(row.norm.deviation)} SD` : row.norm ? (row.value < row.norm.low ? t("below") : row.value > row.norm.high ? t("above") : t("inside")) : "")));
+  const line = (row) => h("tr", { class: ["below", "above"].includes(row.standing) ? "outside" : "" },
+    h("th", { scope: "row" }, row.label), h("td", {}, `${number(row.value)}${row.unit}`, row.half !== null ? h("small", {}, ` ± ${number(row.half)}`) : null),
+    h("td", {}, row.norm ? row.norm.words : "–"), h("td", {}, standing(row) + (row.open ? " ?" : "")));
   const make = (rows) => h("table", {}, h("thead", {}, h("tr", {}, ...head.map((cell) => cell.cloneNode(true)))), h("tbody", {}, ...rows.map(line)));
   const half = Math.ceil(result.rows.length / 2);
   return h("div", { class: "values" }, ...(result.rows.length > 24 ? [make(result.rows.slice(0, half)), make(result.rows.slice(half))] : [make(result.rows)]));
 }
 
 function scaleLine(result) {
-  const size = scale(), parts = [size ? t(`origin-${size.origin}`, { size: number(size.sx, 4) }) : t("origin-unknown")];
+  const parts = [originWords()];
   if (result.scale?.sn_mm) parts.push(t(`sn-${result.scale.judgement}`, { length: number(result.scale.sn_mm) }));
   return h("p", {}, parts.join(" "));
 }

@@ -137,7 +137,7 @@ function finish(move) {
     event.preventDefault();
     const mm = Number(input.value), size = mm / length;
     close();
-    if (perform("scale", { scale: { sx: size, sy: size, origin: "ruler", mm, ends: [from.x, from.y, to.x, to.y] } })) toast(t("scale-set", { size: number(size, 4) }));
+    if (perform("scale", { scale: { sx: size, sy: size, origin: "a ruler of two points", mm, ends: [from.x, from.y, to.x, to.y] } })) toast(t("scale-set", { size: number(size, 4) }));
   } }, h("p", {}, t("ruler-length", { length: number(length, 1) })), field(t("ruler-mm"), input),
   h("p", { class: "quiet" }, t("ruler-note")), h("div", { class: "row end" }, h("button", { class: "primary" }, t("set-scale"))))]);
   input.select();
@@ -150,7 +150,7 @@ export function askPixelSize() {
   const close = dialog(t("pixel-size"), () => [h("form", { onsubmit: (event) => {
     event.preventDefault();
     close();
-    perform("scale", { scale: { sx: Number(input.value), sy: Number(input.value), origin: "user" } });
+    perform("scale", { scale: { sx: Number(input.value), sy: Number(input.value), origin: "given by the user" } });
   } }, field(t("pixel-size-mm"), input), h("div", { class: "row end" }, h("button", { class: "primary" }, t("set-scale"))))]);
 }
 
