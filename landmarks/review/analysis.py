@@ -35,9 +35,16 @@ def catalogue() -> list[dict]:
     offered = []
     for analysis in _OFFERED.values():
         used = [symbol for name, _ in analysis.items for symbol in measurements[name].landmarks]
-        planes = [list(PLANES[name]) for name in analysis.planes]
-        offered.append({"name": analysis.name, "title": analysis.title, "tab": analysis.title.split(" and ")[0], "note": analysis.note,
-                        "landmarks": list(dict.fromkeys(used)), "planes": planes})  # fmt: skip
+        offered.append(
+            {
+                "name": analysis.name,
+                "title": analysis.title,
+                "tab": analysis.title.split(" and ")[0],
+                "note": analysis.note,
+                "landmarks": list(dict.fromkeys(used)),
+                "planes": [list(PLANES[name]) for name in analysis.planes],
+            }
+        )
     return offered
 
 
