@@ -4,10 +4,29 @@ Shapes: N images, K landmarks. Errors are float64 with NaN where a landmark is n
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 SDR_RADII_MM = (2.0, 2.5, 3.0, 4.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """Figures of a group of errors; None where unknown."""
+
+    num_points: int
+    mre_mm: float | None
+    sd_mm: float | None
+    median_mm: float | None
+    mre_px: float | None
+    sdr: dict[float, float | None]
+    """Percent of points within a radius, by the radius in mm."""
+
+    @property
+    def mre(self) -> tuple[float | None, str]:
+        """In mm, or in px where no image has a pixel size; with its unit."""
+        return (self.mre_mm, "mm") if self.mre_mm is not None else (self.mre_px, "px")
 
 
 def radial_errors(found_px: np.ndarray, true_px: np.ndarray, pixel_size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -28,18 +47,18 @@ def known_mean(values: np.ndarray, axis: int) -> np.ndarray:
     return np.where(counted > 0, np.nansum(values, axis=axis) / np.maximum(counted, 1), np.nan)
 
 
-def summarise(error_px: np.ndarray, error_mm: np.ndarray) -> dict:
-    """Figures of any group of errors: counts, MRE, SD, median in mm, MRE in px, SDR in percent; None where unknown."""
+def summarise(error_px: np.ndarray, error_mm: np.ndarray) -> Summary:
+    """Figures of any group of errors in px and mm."""
     mm = error_mm[np.isfinite(error_mm)]
     px = error_px[np.isfinite(error_px)]
-    return {
-        "num_points": int(px.size),
-        "mre_mm": _mean(mm),
-        "sd_mm": float(mm.std(ddof=1)) if mm.size > 1 else None,
-        "median_mm": float(np.median(mm)) if mm.size else None,
-        "mre_px": _mean(px),
-        "sdr": {f"{r}": 100 * float((mm <= r).mean()) if mm.size else None for r in SDR_RADII_MM},
-    }
+    return Summary(
+        num_points=int(px.size),
+        mre_mm=_mean(mm),
+        sd_mm=float(mm.std(ddof=1)) if mm.size > 1 else None,
+        median_mm=float(np.median(mm)) if mm.size else None,
+        mre_px=_mean(px),
+        sdr={r: 100 * float((mm <= r).mean()) if mm.size else None for r in SDR_RADII_MM},
+    )
 
 
 def format_figure(value: float | None, digits: int = 2) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from landmarks.config import Config
 from landmarks.data.loading import read_split, synthetic_folder
 from landmarks.evaluation.evaluate import Evaluation
-from landmarks.evaluation.tables import plain
+from landmarks.evaluation.files import plain
 from landmarks.formats.records import DataError
 from landmarks.prediction import Prediction
 from landmarks.statistics import conformal_radius

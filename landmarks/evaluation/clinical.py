@@ -4,7 +4,8 @@ import numpy as np
 
 from landmarks.evaluation.calibration import Calibration, radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation
-from landmarks.evaluation.figures import reader_points
+from landmarks.evaluation.figures import ClassFigures, ClinicalFigures, FacingFigures, MeasurementFigures, UncertainClasses
+from landmarks.evaluation.readers import reader_points
 from landmarks.measurements import Measurement, available, difference, facing, measure
 from landmarks.measurements.classes import CLASSES, Classes
 from landmarks.norms import Patient, choose, standard
@@ -15,7 +16,7 @@ from landmarks.uncertainty import ErrorModel, measure_with_intervals
 ACCEPTED = 2.0
 
 
-def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) -> dict:
+def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) -> ClinicalFigures:
     """Each measurement found against true, the classes, and which faces look left; with a calibration, intervals."""
     symbols, sizes = evaluation.records.landmarks.symbols, evaluation.pixel_size
     true_px = evaluation.true_px
@@ -30,27 +31,27 @@ def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) ->
         figures = agreement(off[:, m])
         known = off[np.isfinite(off[:, m]), m]
         apart = between[np.isfinite(between[:, m]), m]
-        measurements[row.name] = {
-            "unit": row.unit,
-            "norm": _norm_words(row),
-            "landmarks": list(row.landmarks),
-            "sign": row.larger,
-            "source": row.source,
+        measurements[row.name] = MeasurementFigures(
+            unit=row.unit,
+            norm=_norm_words(row),
+            landmarks=row.landmarks,
+            sign=row.larger,
+            source=row.source,
             **figures._asdict(),
-            "mean_true": float(np.nanmean(true[:, m])) if known.size else None,
-            "mae": float(np.abs(known).mean()) if known.size else None,
-            "within_2": 100 * float((np.abs(known) <= ACCEPTED).mean()) if known.size else None,
-            "reader_mae": float(np.abs(apart).mean()) if apart.size else None,
-            "reader_within_2": 100 * float((np.abs(apart) <= ACCEPTED).mean()) if apart.size else None,
+            mean_true=float(np.nanmean(true[:, m])) if known.size else None,
+            mae=float(np.abs(known).mean()) if known.size else None,
+            within_2=100 * float((np.abs(known) <= ACCEPTED).mean()) if known.size else None,
+            reader_mae=float(np.abs(apart).mean()) if apart.size else None,
+            reader_within_2=100 * float((np.abs(apart) <= ACCEPTED).mean()) if apart.size else None,
             **_interval_figures(off[:, m], None if half is None else half[:, m]),
-        }
-    return {
-        "measurements": measurements,
-        "classes": _classes(rows, found, true, half, readers),
-        "facing": facing_figures(evaluation, true_px),
-        "accepted": ACCEPTED,
-        "without_pixel_size": int((~np.isfinite(sizes).all(axis=1)).sum()),
-    }
+        )
+    return ClinicalFigures(
+        measurements=measurements,
+        classes=_classes(rows, found, true, half, readers),
+        facing=facing_figures(evaluation, true_px),
+        accepted=ACCEPTED,
+        without_pixel_size=int((~np.isfinite(sizes).all(axis=1)).sum()),
+    )
 
 
 def half_widths(evaluation: Evaluation, calibration: Calibration) -> np.ndarray:
@@ -69,16 +70,16 @@ def _norm_words(row: Measurement) -> str | None:
     return f"{norm.words()}, {norm.sample.title}" if norm else None
 
 
-def facing_figures(evaluation: Evaluation, true_px: np.ndarray) -> dict:
+def facing_figures(evaluation: Evaluation, true_px: np.ndarray) -> FacingFigures:
     """Which images show a face that looks left, by the points found; measurements mirror these."""
     symbols = evaluation.records.landmarks.symbols
     by_found, by_truth = facing(evaluation.prediction.points_px, symbols), facing(true_px, symbols)
     ids = np.array([record.image_id for record in evaluation.records.records])
-    return {
-        "left": ids[by_found < 0].tolist(),
-        "left_by_truth": ids[by_truth < 0].tolist(),
-        "disagree": ids[(by_found != by_truth) & (by_found != 0) & (by_truth != 0)].tolist(),
-    }
+    return FacingFigures(
+        left=ids[by_found < 0].tolist(),
+        left_by_truth=ids[by_truth < 0].tolist(),
+        disagree=ids[(by_found != by_truth) & (by_found != 0) & (by_truth != 0)].tolist(),
+    )
 
 
 def _interval_figures(off: np.ndarray, half: np.ndarray | None) -> dict:
@@ -94,7 +95,9 @@ def _interval_figures(off: np.ndarray, half: np.ndarray | None) -> dict:
     }
 
 
-def _classes(rows: tuple, found: np.ndarray, true: np.ndarray, half: np.ndarray | None, readers: list[np.ndarray]) -> dict:
+def _classes(
+    rows: tuple, found: np.ndarray, true: np.ndarray, half: np.ndarray | None, readers: list[np.ndarray]
+) -> dict[str, ClassFigures]:
     names = [row.name for row in rows]
     tables = {}
     for classes in CLASSES:
@@ -107,35 +110,33 @@ def _classes(rows: tuple, found: np.ndarray, true: np.ndarray, half: np.ndarray 
 
 def _class_table(
     classes: Classes, found: np.ndarray, true: np.ndarray, half: np.ndarray | None, readers: list[np.ndarray]
-) -> dict:
+) -> ClassFigures:
     table = confusion(classes.assign(true), classes.assign(found))
-    figures = {
-        "measurement": classes.measurement,
-        "borders": list(classes.borders),
-        "names": list(classes.names),
-        "source": classes.source,
-        "table": table.tolist(),
-        "num": int(table.sum()),
-        "agreement": _percent(table),
-        "kappa": cohen_kappa(table),
-        "reader_agreement": None,
-        "uncertain": None,
-    }
-    if len(readers) == 2:
-        figures["reader_agreement"] = _percent(confusion(*(classes.assign(reader) for reader in readers)))
-    if half is not None:
-        doubtful = classes.uncertain(found, half)
-        known = np.isfinite(found) & np.isfinite(true) & ~np.isnan(half)
-        sure = known & ~doubtful
-        figures["uncertain"] = {
-            "num": int((doubtful & known).sum()),
-            "num_tested": int(known.sum()),
-            "agreement_certain": _percent(confusion(classes.assign(true[sure]), classes.assign(found[sure]))),
-            "agreement_uncertain": _percent(
-                confusion(classes.assign(true[doubtful & known]), classes.assign(found[doubtful & known]))
-            ),
-        }
-    return figures
+    both = len(readers) == 2
+    return ClassFigures(
+        measurement=classes.measurement,
+        borders=classes.borders,
+        names=classes.names,
+        source=classes.source,
+        table=table.tolist(),
+        num=int(table.sum()),
+        agreement=_percent(table),
+        kappa=cohen_kappa(table),
+        reader_agreement=_percent(confusion(*(classes.assign(reader) for reader in readers))) if both else None,
+        uncertain=None if half is None else _uncertain_figures(classes, found, true, half),
+    )
+
+
+def _uncertain_figures(classes: Classes, found: np.ndarray, true: np.ndarray, half: np.ndarray) -> UncertainClasses:
+    known = np.isfinite(found) & np.isfinite(true) & ~np.isnan(half)
+    doubtful = classes.uncertain(found, half) & known
+    sure = known & ~doubtful
+    return UncertainClasses(
+        num=int(doubtful.sum()),
+        num_tested=int(known.sum()),
+        agreement_certain=_percent(confusion(classes.assign(true[sure]), classes.assign(found[sure]))),
+        agreement_uncertain=_percent(confusion(classes.assign(true[doubtful]), classes.assign(found[doubtful]))),
+    )
 
 
 def confusion(true: np.ndarray, found: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from landmarks.data.loading import Sample
 from landmarks.distributed import EVERY_RANK, merge_rows
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.predictor import Predictor
-from landmarks.metrics import SDR_RADII_MM, format_figure, format_table, radial_errors
+from landmarks.metrics import radial_errors
 from landmarks.prediction import Prediction
 
 log = logging.getLogger(__name__)
@@ -90,19 +90,3 @@ def unit_errors(evaluation: Evaluation) -> tuple[np.ndarray, str]:
     """Errors [N, K] in mm, or in px where no image has a pixel size."""
     known = np.isfinite(evaluation.error_mm).any()
     return (evaluation.error_mm, "mm") if known else (evaluation.error_px, "px")
-
-
-def figures_table(figures: dict) -> str:
-    """The figures as a text table: overall, groups, devices, landmarks."""
-    header = ["", "points", "MRE mm", "SD mm", "median", "MRE px", *(f"SDR {r:g}" for r in SDR_RADII_MM)]
-    rows = [_row("all", figures)]
-    rows += [_row(name, group) for name, group in figures["groups"].items()]
-    if len(figures["devices"]) > 1:
-        rows += [_row(name, device) for name, device in figures["devices"].items()]
-    rows += [_row(symbol, landmark) for symbol, landmark in figures["landmarks"].items()]
-    return format_table(header, rows)
-
-
-def _row(name: str, figures: dict) -> list[str]:
-    lengths = [format_figure(figures[key]) for key in ("mre_mm", "sd_mm", "median_mm", "mre_px")]
-    return [name, str(figures["num_points"]), *lengths, *(format_figure(value, 1) for value in figures["sdr"].values())]

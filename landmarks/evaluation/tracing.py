@@ -1,11 +1,10 @@
 """Errors on a mean tracing: where each landmark is missed, and in which direction."""
 
-import matplotlib
+from dataclasses import dataclass
+
 import numpy as np
-from matplotlib.patches import Ellipse
 
 from landmarks.evaluation.evaluate import Evaluation
-from landmarks.evaluation.plots import BLUE, GRID, INK, MUTED, RED, STYLE, canvas, svg_text
 from landmarks.evaluation.scale import sn_factors
 from landmarks.measurements import facing
 from landmarks.metrics import known_mean
@@ -17,6 +16,55 @@ _LINES = (
 )  # fmt: skip
 # Radius of a 95 % ellipse of a two-dimensional Gaussian, in standard deviations: sqrt(-2 ln 0.05).
 _ELLIPSE_95 = 2.4477
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorEllipse:
+    """95 % of a Gaussian fitted to one landmark's errors."""
+
+    centre: tuple[float, float]
+    """Mean position of what was found."""
+    axes: tuple[float, float]
+    """Diameters."""
+    degrees: float
+    """Of the first axis against x."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeanTracing:
+    """The mean tracing of the truth with the errors of its landmarks; y points down."""
+
+    points: dict[str, tuple[float, float]]
+    ellipses: dict[str, ErrorEllipse]
+    """Of landmarks with at least 3 errors."""
+    lines: tuple[tuple[tuple[float, float], ...], ...]
+    """Points of the curves that make a face of the landmarks."""
+    unit: str
+    normalised: bool
+    """Whether each face is scaled to the same Sella-Nasion."""
+
+
+def mean_tracing(evaluation: Evaluation, *, normalised: bool = False) -> MeanTracing:
+    """The mean tracing in mm, in S-N-normalised mm where asked for, or in px where an image has no pixel size."""
+    mean, errors, unit = mean_frame(evaluation, normalised)
+    symbols = evaluation.records.landmarks.symbols
+    points = {symbol: tuple(mean[k].tolist()) for k, symbol in enumerate(symbols)}
+    ellipses = {}
+    for k, symbol in enumerate(symbols):
+        known = errors[np.isfinite(errors[:, k]).all(axis=1), k]
+        if len(known) >= 3 and np.isfinite(mean[k]).all():
+            ellipses[symbol] = _ellipse(mean[k], known)
+    lines = (tuple(points[s] for s in line if s in points) for line in _LINES)
+    lines = tuple(line for line in lines if len(line) > 1)
+    return MeanTracing(points=points, ellipses=ellipses, lines=lines, unit=unit, normalised=normalised)
+
+
+def _ellipse(point: np.ndarray, errors: np.ndarray) -> ErrorEllipse:
+    values, vectors = np.linalg.eigh(np.cov(errors.T))
+    axes = 2 * _ELLIPSE_95 * np.sqrt(np.maximum(values, 0))
+    degrees = np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))
+    centre = point + errors.mean(axis=0)
+    return ErrorEllipse(centre=tuple(centre.tolist()), axes=tuple(axes.tolist()), degrees=float(degrees))
 
 
 def mean_frame(evaluation: Evaluation, normalised: bool) -> tuple[np.ndarray, np.ndarray, str]:
@@ -51,45 +99,3 @@ def _lay_over(points: np.ndarray, onto: np.ndarray) -> tuple[np.ndarray, np.ndar
     flip = np.diag([1.0, np.sign(np.linalg.det(u @ v))])
     turn = u @ flip @ v
     return turn, onto.mean(0) - points.mean(0) @ turn
-
-
-def error_ellipses(evaluation: Evaluation, normalised: bool = False) -> str:
-    """SVG of the mean tracing with a 95 % error ellipse and the mean error (bias) at each landmark."""
-    mean, errors, unit = mean_frame(evaluation, normalised)
-    symbols = evaluation.records.landmarks.symbols
-    with matplotlib.rc_context(STYLE):
-        figure, ax = canvas(6.4, 6.4)
-        for line in _LINES:
-            points = np.array([mean[symbols.index(s)] for s in line if s in symbols])
-            if len(points) > 1:
-                ax.plot(*points.T, color=GRID, linewidth=2.2, zorder=1)
-        for k, symbol in enumerate(symbols):
-            known = errors[np.isfinite(errors[:, k]).all(axis=1), k]
-            if len(known) >= 3 and np.isfinite(mean[k]).all():
-                _ellipse(ax, mean[k], known)
-            ax.plot(*mean[k], ".", color=INK, markersize=3, zorder=4)
-            ax.annotate(symbol, mean[k], xytext=(4, 4), textcoords="offset points", fontsize=8, color=MUTED, zorder=5)
-        ax.set_aspect("equal")
-        ax.invert_yaxis()
-        ax.margins(0.08)
-        ax.set_axis_off()
-        _scale_bar(ax, 10 if unit == "mm" else 100, unit)
-        return svg_text(figure)
-
-
-def _ellipse(ax, centre: np.ndarray, errors: np.ndarray) -> None:
-    bias, covariance = errors.mean(axis=0), np.cov(errors.T)
-    values, vectors = np.linalg.eigh(covariance)
-    axes = 2 * _ELLIPSE_95 * np.sqrt(np.maximum(values, 0))
-    angle = np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))
-    place = centre + bias
-    ax.add_patch(Ellipse(place, axes[0], axes[1], angle=angle, facecolor=BLUE, alpha=0.13, edgecolor="none", zorder=2))
-    ax.add_patch(Ellipse(place, axes[0], axes[1], angle=angle, fill=False, edgecolor=BLUE, linewidth=0.9, zorder=3))
-    ax.plot([centre[0], place[0]], [centre[1], place[1]], color=RED, linewidth=1.6, zorder=4)
-
-
-def _scale_bar(ax, length: float, unit: str) -> None:
-    right, bottom = ax.get_xlim()[1], max(ax.get_ylim())
-    ax.plot([right - length, right], [bottom, bottom], color=INK, linewidth=2)
-    ax.annotate(f"{length:g} {unit}", (right - length / 2, bottom), xytext=(0, 6), textcoords="offset points",
-                ha="center", fontsize=9)  # fmt: skip

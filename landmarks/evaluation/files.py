@@ -3,11 +3,13 @@
 import csv
 import json
 import math
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.figures import ErrorFigures, Figures, MeasurementFigures
 from landmarks.metrics import format_figure
 
 _SCOPES = ("groups", "devices", "landmarks")
@@ -18,7 +20,9 @@ _COLUMNS = (
 
 
 def plain(value):
-    """Figures without NaN, arrays and infinities, which JSON does not know: null, lists and the word "infinite"."""
+    """Figures as JSON knows them: dataclasses as objects, NaN as null, arrays as lists, infinity as "infinite"."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
@@ -30,8 +34,21 @@ def plain(value):
     return value
 
 
-def write_metrics(path: Path, figures: dict) -> None:
-    path.write_text(json.dumps(plain(figures), indent=1, allow_nan=False) + "\n")
+def metrics_dict(figures: Figures) -> dict:
+    """The content of metrics.json."""
+    content = plain(figures)
+    for scope in ("landmarks", "groups"):
+        for part in content[scope].values():
+            del part["num_images"]
+    if content["plausible_scale"] is None:
+        del content["plausible_scale"]
+    if content["readers"] is not None:
+        content["readers"] |= content["readers"].pop("overall")
+    return content.pop("overall") | content.pop("clinical") | content
+
+
+def write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.ndarray]) -> None:
@@ -49,36 +66,36 @@ def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.nda
                 writer.writerow([record.image_id, symbol, *("" if np.isnan(v) else f"{v:.4f}" for v in values)])
 
 
-def write_figures_csv(path: Path, figures: dict) -> None:
+def write_figures_csv(path: Path, figures: Figures) -> None:
     """One row a scope: overall, groups, devices, landmarks, with the ends of the 95 % intervals."""
-    rows = [("overall", "all", figures)]
-    rows += [(scope[:-1], name, part) for scope in _SCOPES for name, part in figures[scope].items()]
+    rows = [("overall", "all", figures.overall)]
+    rows += [(scope[:-1], name, part) for scope in _SCOPES for name, part in getattr(figures, scope).items()]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        radii = list(figures["sdr"])
+        radii = list(figures.overall.sdr)
         ends = [f"{name}_{end}" for name in ("mre_mm", *(f"sdr_{r}" for r in radii)) for end in ("low", "high")]
         writer.writerow(["scope", "name", *_COLUMNS, *(f"sdr_{r}" for r in radii), *ends])
         for scope, name, part in rows:
-            intervals = part["intervals"]
-            limits = [intervals["mre_mm"], *(intervals["sdr"][r] for r in radii)]
-            values = [*(part[c] for c in _COLUMNS), *part["sdr"].values()]
+            limits = [part.intervals.mre_mm, *part.intervals.sdr.values()]
+            values = [*(getattr(part, column) for column in _COLUMNS), *part.sdr.values()]
             values += [end for pair in limits for end in (pair or (None, None))]
             writer.writerow([scope, name, *("" if v is None else v for v in values)])
 
 
-def write_measurements_csv(path: Path, measurements: dict) -> None:
+def write_measurements_csv(path: Path, measurements: dict[str, MeasurementFigures]) -> None:
     """One row a measurement, every number that the report shows."""
     keys = ("unit", "num", "mean_true", "bias", "mae", "sd", "lower", "upper", "within_2", "reader_mae", "interval_coverage")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["measurement", *keys])
         for name, row in measurements.items():
-            writer.writerow([name, *("" if plain(row[key]) is None else plain(row[key]) for key in keys)])
+            values = [plain(getattr(row, key)) for key in keys]
+            writer.writerow([name, *("" if value is None else value for value in values)])
 
 
-def latex_table(figures: dict) -> str:
+def latex_table(figures: Figures) -> str:
     """A booktabs table: overall, groups, devices, landmarks; the protocol in its caption."""
-    radii = list(figures["sdr"])
+    radii = list(figures.overall.sdr)
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table}",
@@ -87,37 +104,42 @@ def latex_table(figures: dict) -> str:
         f"\\begin{{tabular}}{{l{'r' * (5 + len(radii))}}}",
         "\\toprule",
         "& \\multicolumn{1}{c}{MRE (95\\,\\% CI)} & SD & median & P95 & px & "
-        + " & ".join(f"SDR {float(r):g}" for r in radii)
+        + " & ".join(f"SDR {r:g}" for r in radii)
         + " \\\\",
         "\\midrule",
-        _tex_row("all", figures),
+        _tex_row("all", figures.overall),
     ]
     for scope in _SCOPES:
-        if figures[scope] and not (scope == "devices" and len(figures[scope]) == 1):
-            lines += ["\\midrule", *(_tex_row(name, part) for name, part in figures[scope].items())]
+        parts = getattr(figures, scope)
+        if parts and not (scope == "devices" and len(parts) == 1):
+            lines += ["\\midrule", *(_tex_row(name, part) for name, part in parts.items())]
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}"]) + "\n"
 
 
-def caption(figures: dict) -> str:
+def caption(figures: Figures) -> str:
     """One sentence that a table or a figure needs to be understood alone."""
-    protocol = figures["protocol"]
-    words = f"{protocol['format']}, split {protocol['split']}, {figures['num_images']} images, "
-    words += f"{figures['num_points']} points of {len(figures['landmarks'])} landmarks; ground truth: "
-    words += f"{protocol['ground_truth']}; errors in mm (source px times each image's pixel size), SDR in %"
-    if figures["scale"]["num_impossible"] + figures["scale"]["num_doubtful"]:
-        words += f". {figures['scale']['line']}"
+    protocol, scale = figures.protocol, figures.scale
+    words = f"{protocol.format}, split {protocol.split}, {figures.overall.num_images} images, "
+    words += f"{figures.overall.num_points} points of {len(figures.landmarks)} landmarks; ground truth: "
+    words += f"{protocol.ground_truth}; errors in mm (source px times each image's pixel size), SDR in %"
+    if scale.num_impossible + scale.num_doubtful:
+        words += f". {scale.line}"
     return words
 
 
-def _tex_row(name: str, part: dict) -> str:
-    pair = part["intervals"]["mre_mm"]
+def _tex_row(name: str, part: ErrorFigures) -> str:
+    pair = part.intervals.mre_mm
     between = f" ({pair[0]:.2f}--{pair[1]:.2f})" if pair else ""
-    cells = [format_figure(part["mre_mm"]) + between, *(format_figure(part[k]) for k in ("sd_mm", "median_mm", "p95_mm"))]
-    cells += [format_figure(part["mre_px"], 1), *(format_figure(share, 1) for share in part["sdr"].values())]
+    cells = [format_figure(part.mre_mm) + between, *(format_figure(v) for v in (part.sd_mm, part.median_mm, part.p95_mm))]
+    cells += [format_figure(part.mre_px, 1), *(format_figure(share, 1) for share in part.sdr.values())]
     return " & ".join([_tex(name), *cells]) + " \\\\"
 
 
+_TEX_SIGNS = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "`": "\\textasciigrave{}",
+}  # fmt: skip
+
+
 def _tex(words: str) -> str:
-    for sign in "&%$#_{}":
-        words = words.replace(sign, f"\\{sign}")
-    return words.replace("`", "\\textasciigrave{}").replace("^", "\\textasciicircum{}")
+    return "".join(_TEX_SIGNS.get(sign, sign) for sign in words)

@@ -1,0 +1,76 @@
+"""A checkpoint on a split: predict, then judge over the landmarks that the model and the data share."""
+
+import sys
+from functools import partial
+
+import numpy as np
+from tqdm import tqdm
+
+from landmarks.config import Config
+from landmarks.data.loading import BatchPlan, fingerprint, open_dataset
+from landmarks.data.workers import make_loader
+from landmarks.distributed import place
+from landmarks.evaluation.calibration import Calibration
+from landmarks.evaluation.evaluate import (
+    Evaluation,
+    evaluate_prediction,
+    predict_batches,
+    report_unreadable,
+    validation_batch_size,
+)
+from landmarks.evaluation.figures import Protocol
+from landmarks.evaluation.judge import Results, judge
+from landmarks.formats.records import DataError, RecordSet
+from landmarks.inference.predictor import Predictor
+from landmarks.schema import LandmarkSet
+
+
+def evaluate_split(predictor: Predictor, config: Config, split: str, *, calibration: Calibration | None = None) -> Results:
+    """Predicts a split and judges it over the landmarks that the model and the data both have.
+
+    Raises: DataError where the data cannot be used or shares no landmark with the model.
+    """
+    records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
+    columns, records = _common(predictor.landmarks, records)
+    here = place()
+    size = validation_batch_size(config.train, here.size)
+    plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
+    loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
+
+    batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
+    prediction = predict_batches(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
+    evaluation = evaluate_prediction(records, prediction.select(columns))
+    return judge(evaluation, _protocol(predictor, config, split, evaluation), calibration)
+
+
+def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> Protocol:
+    known = np.isfinite(evaluation.error_px)
+    return Protocol(
+        format=config.data.format,
+        root=config.data.root,
+        split=split,
+        ground_truth=config.data.ground_truth,
+        exclude=config.data.exclude,
+        landmarks=evaluation.records.landmarks.symbols,
+        labels=fingerprint(evaluation.records),
+        image_size=predictor.input_size,
+        scale="source pixels times each image's pixel size",
+        decoder=f"Gaussian fit, radius 2 sigma, sigma {predictor.sigma:g} heatmap px",
+        tta=predictor.tta,
+        precision=predictor.precision,
+        intervals="95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
+        num_unread=int(np.isnan(evaluation.prediction.peaks).all(axis=1).sum()),
+        num_images=int(known.any(axis=1).sum()),
+        num_points=int(known.sum()),
+    )
+
+
+def _common(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], RecordSet]:
+    """The model's maps, and the records, for the landmarks that both have."""
+    symbols = landmarks.common_with(records.landmarks)
+    if not symbols:
+        raise DataError(
+            f"no common landmark: the checkpoint has {', '.join(landmarks.symbols)}; "
+            f"the data has {', '.join(records.landmarks.symbols)}"
+        )
+    return [landmarks.index(symbol) for symbol in symbols], records.select(symbols)
