@@ -19,10 +19,10 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="also write the figures as JSON to this file")
     args = parser.parse_args(words)
     from landmarks.evaluation.comparison import compare, comparison_text, read_run
-    from landmarks.evaluation.tables import write_metrics
+    from landmarks.evaluation.files import plain, write_json
 
     figures = compare(read_run(args.run_a, args.split), read_run(args.run_b, args.split))
     if args.output:
-        write_metrics(args.output, figures)
+        write_json(args.output, plain(figures))
     print(comparison_text(figures))
     return 0

@@ -35,8 +35,8 @@ def _evaluate(args, other: list[str]) -> int:
     from landmarks.device import choose_device
     from landmarks.distributed import join, leave, place
     from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
-    from landmarks.evaluation.evaluate import figures_table
-    from landmarks.evaluation.report import evaluate_split, headline, write_report
+    from landmarks.evaluation.report.write import figures_table, headline, write_report
+    from landmarks.evaluation.split import evaluate_split
     from landmarks.inference.predictor import Predictor
     from landmarks.models.build import load_model
 
@@ -46,15 +46,15 @@ def _evaluate(args, other: list[str]) -> int:
     here = join(device.type)
     predictor = Predictor.from_loaded(loaded._replace(config=config), device=device, tta=args.tta)
     calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta)
-    evaluation, figures = evaluate_split(predictor, config, args.split, calibration=calibration)
+    results = evaluate_split(predictor, config, args.split, calibration=calibration, checkpoint=str(args.checkpoint))
     leave()
     if here.rank > 0:
         return 0
-    figures["checkpoint"] = str(args.checkpoint)
     if args.calibrate:
-        calibrate_checkpoint(args.checkpoint, evaluation, args.calibrate, figures["protocol"], loaded.config)
+        protocol = results.figures.protocol
+        calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, loaded.config)
     name = f"evaluation_{args.split}" + (f"_{config.data.format}" if other else "")
     output = args.output or args.checkpoint.parent.parent / name
-    write_report(output, evaluation, figures, calibration)
-    print(figures_table(figures), headline(figures), f"report: {output / 'report.html'}", sep="\n\n")
+    write_report(output, results)
+    print(figures_table(results.figures), headline(results.figures), f"report: {output / 'report.html'}", sep="\n\n")
     return 0

@@ -16,7 +16,7 @@ from landmarks.engine.journal import clock
 from landmarks.engine.setup import Run
 from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, predict_batches, report_unreadable
 from landmarks.geometry import apply_map, invert
-from landmarks.metrics import format_figure, summarise
+from landmarks.metrics import Summary, format_figure, summarise
 
 log = logging.getLogger(__name__)
 
@@ -30,37 +30,32 @@ def validate(run: Run) -> bool:
     prediction = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
     evaluation = evaluate_prediction(run.val_records, prediction)
     figures = summarise(evaluation.error_px, evaluation.error_mm)
-    value, unit = _mre(figures)
+    value, unit = figures.mre
     improved = value is not None and (progress.best is None or value < progress.best)
     if improved:
         progress.best, progress.best_epoch = value, progress.epoch
     _early_stopping(run, value)
-    values = {"mre_mm": figures["mre_mm"], "mre_px": figures["mre_px"], "peak": float(np.nanmean(prediction.peaks))}
-    values |= {f"sdr_{radius}": share for radius, share in figures["sdr"].items()}
+    values = {"mre_mm": figures.mre_mm, "mre_px": figures.mre_px, "peak": float(np.nanmean(prediction.peaks))}
+    values |= {f"sdr_{radius}": share for radius, share in figures.sdr.items()}
     landmarks = run.val_records.landmarks
     for name in landmarks.groups:
-        values[f"mre_mm_{name}"] = _figures_of(evaluation, landmarks.members(name))["mre_mm"]
+        values[f"mre_mm_{name}"] = _figures_of(evaluation, landmarks.members(name)).mre_mm
     values["best"] = progress.best
     run.journal.scalars("valid", progress.step, values, epoch=progress.epoch)
-    run.journal.landmarks(progress.step, {s: _mre(_figures_of(evaluation, (s,)))[0] for s in landmarks.symbols})
+    run.journal.landmarks(progress.step, {s: _figures_of(evaluation, (s,)).mre[0] for s in landmarks.symbols})
     _draw(run, prediction.points_px)
     log.info(
         f"epoch {progress.epoch}/{run.config.train.epochs}  valid MRE {format_figure(value, 3)} {unit} "
         f"(best {format_figure(progress.best, 3)} at epoch {progress.best_epoch})  "
-        f"SDR2 {format_figure(figures['sdr']['2.0'], 1)} %  lr {run.optimizer.param_groups[0]['lr']:.2g}  "
+        f"SDR2 {format_figure(figures.sdr[2.0], 1)} %  lr {run.optimizer.param_groups[0]['lr']:.2g}  "
         f"{progress.images / max(progress.seconds, 1e-9):.1f} img/s  {clock(progress.seconds)}"
     )
     return improved
 
 
-def _figures_of(evaluation: Evaluation, symbols: tuple[str, ...]) -> dict:
+def _figures_of(evaluation: Evaluation, symbols: tuple[str, ...]) -> Summary:
     columns = [evaluation.records.landmarks.index(symbol) for symbol in symbols]
     return summarise(evaluation.error_px[:, columns], evaluation.error_mm[:, columns])
-
-
-def _mre(figures: dict) -> tuple[float | None, str]:
-    """In mm, or in px where no image has a pixel size."""
-    return (figures["mre_mm"], "mm") if figures["mre_mm"] is not None else (figures["mre_px"], "px")
 
 
 def _early_stopping(run: Run, value: float | None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from landmarks.config import Config
 from landmarks.data.loading import read_split, synthetic_folder
 from landmarks.evaluation.evaluate import Evaluation
+from landmarks.evaluation.figures import Protocol
 from landmarks.evaluation.files import plain
 from landmarks.formats.records import DataError
 from landmarks.prediction import Prediction
@@ -108,7 +109,7 @@ def calibrate_checkpoint(
     checkpoint: Path,
     evaluation: Evaluation,
     coverage: float,
-    protocol: dict,
+    protocol: Protocol,
     trained: Config,
 ) -> Calibration:
     """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is how that was trained.
@@ -124,9 +125,8 @@ def calibrate_checkpoint(
             f"calibration: the checkpoint was trained on {num} of these {len(images)} images, where its errors are too small; "
             "calibrate on the validation part"
         )
-    made = calibrate(
-        evaluation, coverage, protocol | {"checkpoint": checkpoint.name, "checkpoint_id": checkpoint_id(checkpoint)}
-    )
+    about = plain(protocol) | {"checkpoint": checkpoint.name, "checkpoint_id": checkpoint_id(checkpoint)}
+    made = calibrate(evaluation, coverage, about)
     path = checkpoint.parent / FILE_NAME
     write_calibration(path, made)
     log.info(f"{path}: error radii for {100 * coverage:g} % coverage from {len(made.images)} images")

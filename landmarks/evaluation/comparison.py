@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.evaluation.figures import Interval
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table
 from landmarks.statistics import holm, interval_pair, ratio_intervals, resample_weights, signed_rank
 
@@ -34,6 +35,47 @@ class Run:
     protocol: dict
     rows: dict[tuple[str, str], tuple[float, float, float, float]]
     """(x_true, y_true, error_px, error_mm); NaN where unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SdrChange:
+    """Percentage points."""
+
+    difference: float
+    interval: Interval
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LandmarkChange:
+    mre: tuple[float | None, float | None]
+    difference: float | None
+    interval: Interval
+    p_value: float
+    p_holm: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comparison:
+    """Paired figures over the images and landmarks that two evaluations share; negative: the second is better."""
+
+    unit: str
+    num_images: int
+    num_points: int
+    mre: tuple[float | None, float | None]
+    difference: float | None
+    interval: Interval
+    p_value: float
+    sdr: dict[float, SdrChange]
+    """By the radius in mm; empty without pixel sizes."""
+    landmarks: dict[str, LandmarkChange]
+    improved_most: list[tuple[str, float]]
+    """(image, change of its MRE)."""
+    worsened_most: list[tuple[str, float]]
+    first: str
+    second: str
+    protocols: dict[str, dict]
+    images_left_out: tuple[int, int]
+    differing_settings: list[str]
 
 
 def read_run(path: Path, split: str | None) -> Run:
@@ -72,7 +114,7 @@ def _evaluation_folder(path: Path, split: str | None) -> Path:
     return found[0]
 
 
-def compare(first: Run, second: Run) -> dict:
+def compare(first: Run, second: Run) -> Comparison:
     """Paired figures over the images and landmarks that both have; a negative difference: the second is better.
 
     Raises: ComparisonError where the protocols or the truths differ.
@@ -84,23 +126,30 @@ def compare(first: Run, second: Run) -> dict:
     common = [key for key in first.rows if key in second.rows]
     if not common:
         raise ComparisonError(f"not comparable: {first.name} and {second.name} share no image and landmark")
-    images, symbols = (list(dict.fromkeys(key[i] for key in common)) for i in (0, 1))
-    tables = np.full((2, len(images), len(symbols), 4), np.nan)
-    for image, symbol in common:
-        for r, run in enumerate((first, second)):
-            tables[r, images.index(image), symbols.index(symbol)] = run.rows[image, symbol]
+    images, symbols, tables = _tables(first, second, common)
     _check_truth(tables, images, symbols, (first.name, second.name))
-    unit = 3 if np.isfinite(tables[..., 3]).any() else 2
-    errors = tables[..., unit]
+    in_mm = bool(np.isfinite(tables[..., 3]).any())
+    errors = tables[..., 3 if in_mm else 2]
     errors[:, ~np.isfinite(errors).all(axis=0)] = np.nan
-    left_out = [len({key[0] for key in run.rows}) - len(images) for run in (first, second)]
-    return _figures(errors, images, symbols, ("px", "mm")[unit - 2]) | {
-        "first": first.name,
-        "second": second.name,
-        "protocols": {"first": first.protocol, "second": second.protocol},
-        "images_left_out": left_out,
-        "differing_settings": _differing(first.protocol, second.protocol),
-    }
+    return Comparison(
+        **_figures(errors, images, symbols, in_mm),
+        landmarks=_by_landmark(errors, symbols),
+        first=first.name,
+        second=second.name,
+        protocols={"first": first.protocol, "second": second.protocol},
+        images_left_out=tuple(len({image for image, _ in run.rows}) - len(images) for run in (first, second)),
+        differing_settings=_differing(first.protocol, second.protocol),
+    )
+
+
+def _tables(first: Run, second: Run, common: list[tuple[str, str]]) -> tuple[list[str], list[str], np.ndarray]:
+    """Images, symbols, and both runs' rows [2, N, K, 4]."""
+    images, symbols = ({name: i for i, name in enumerate(dict.fromkeys(key[part] for key in common))} for part in (0, 1))
+    tables = np.full((2, len(images), len(symbols), 4), np.nan)
+    rows, columns = [images[image] for image, _ in common], [symbols[symbol] for _, symbol in common]
+    for table, run in zip(tables, (first, second), strict=True):
+        table[rows, columns] = [run.rows[key] for key in common]
+    return list(images), list(symbols), tables
 
 
 def _check_truth(tables: np.ndarray, images: list[str], symbols: list[str], names: tuple[str, str]) -> None:
@@ -127,40 +176,51 @@ def _scale_differs(tables: np.ndarray) -> bool:
     return bool(((low[0] > 1.01 * high[1]) | (low[1] > 1.01 * high[0]))[both].any())
 
 
-def _figures(errors: np.ndarray, images: list[str], symbols: list[str], unit: str) -> dict:
+def _figures(errors: np.ndarray, images: list[str], symbols: list[str], in_mm: bool) -> dict:
+    """The figures of `Comparison` over all landmarks."""
     change = errors[1] - errors[0]
-    weights = resample_weights(len(images))
     known = np.isfinite(change)
     sums = [np.nansum(change, axis=1)]
-    for radius in SDR_RADII_MM if unit == "mm" else ():
+    for radius in SDR_RADII_MM if in_mm else ():
         sums.append(np.where(known, (errors[1] <= radius) * 1.0 - (errors[0] <= radius), 0).sum(axis=1))
     counts = known.sum(axis=1).astype(float)
-    limits = ratio_intervals(np.stack(sums, axis=1), np.repeat(counts[:, None], len(sums), axis=1), weights)
+    counted = np.repeat(counts[:, None], len(sums), axis=1)
+    limits = ratio_intervals(np.stack(sums, axis=1), counted, resample_weights(len(images)))
     per_image = np.where(counts > 0, sums[0] / np.maximum(counts, 1), np.nan)
-    p_values = np.array([signed_rank(change[:, k]) for k in range(len(symbols))])
-    by_landmark = ratio_intervals(np.nan_to_num(change), known.astype(float), weights)
     order = [int(i) for i in np.argsort(per_image) if np.isfinite(per_image[i])]
     total = max(counts.sum(), 1)
     return {
-        "unit": unit,
+        "unit": "mm" if in_mm else "px",
         "num_images": int((counts > 0).sum()),
         "num_points": int(counts.sum()),
-        "mre": [_mean(errors[0]), _mean(errors[1])],
+        "mre": (_mean(errors[0]), _mean(errors[1])),
         "difference": _mean(change),
         "interval": interval_pair(limits[0]),
         "p_value": signed_rank(per_image),
         "sdr": {
-            f"{r}": {"difference": 100 * float(s.sum() / total), "interval": interval_pair(100 * limit)}
-            for r, s, limit in zip(SDR_RADII_MM, sums[1:], limits[1:], strict=False)
+            radius: SdrChange(difference=100 * float(s.sum() / total), interval=interval_pair(100 * limit))
+            for radius, s, limit in zip(SDR_RADII_MM, sums[1:], limits[1:], strict=False)
         },
-        "landmarks": {
-            s: {"mre": [_mean(errors[0, :, k]), _mean(errors[1, :, k])], "difference": _mean(change[:, k]),
-                "interval": interval_pair(by_landmark[k]), "p_value": float(p_values[k]), "p_holm": float(corrected)}
-            for k, (s, corrected) in enumerate(zip(symbols, holm(p_values), strict=True))
-        },
-        "improved_most": [[images[i], float(per_image[i])] for i in order[:_MOVED] if per_image[i] < 0],
-        "worsened_most": [[images[i], float(per_image[i])] for i in order[::-1][:_MOVED] if per_image[i] > 0],
-    }  # fmt: skip
+        "improved_most": [(images[i], float(per_image[i])) for i in order[:_MOVED] if per_image[i] < 0],
+        "worsened_most": [(images[i], float(per_image[i])) for i in order[::-1][:_MOVED] if per_image[i] > 0],
+    }
+
+
+def _by_landmark(errors: np.ndarray, symbols: list[str]) -> dict[str, LandmarkChange]:
+    change = errors[1] - errors[0]
+    weights = resample_weights(errors.shape[1])
+    limits = ratio_intervals(np.nan_to_num(change), np.isfinite(change).astype(float), weights)
+    p_values = np.array([signed_rank(change[:, k]) for k in range(len(symbols))])
+    return {
+        symbol: LandmarkChange(
+            mre=(_mean(errors[0, :, k]), _mean(errors[1, :, k])),
+            difference=_mean(change[:, k]),
+            interval=interval_pair(limits[k]),
+            p_value=float(p_values[k]),
+            p_holm=float(corrected),
+        )
+        for k, (symbol, corrected) in enumerate(zip(symbols, holm(p_values), strict=True))
+    }
 
 
 def _differing(first: dict, second: dict) -> list[str]:
@@ -168,49 +228,49 @@ def _differing(first: dict, second: dict) -> list[str]:
     return [key for key in shown if first.get(key) != second.get(key)]
 
 
-def verdict(figures: dict) -> str:
+def verdict(figures: Comparison) -> str:
     """One honest line: better, worse, or no difference that these images can show."""
-    unit, limits = figures["unit"], figures["interval"]
-    if figures["difference"] is None:
+    unit, limits = figures.unit, figures.interval
+    if figures.difference is None:
         return "no point has an error in both"
-    numbers = f"MRE {format_figure(figures['mre'][0], 3)} -> {format_figure(figures['mre'][1], 3)} {unit}, "
-    numbers += f"difference {figures['difference']:+.3f}"
+    numbers = f"MRE {format_figure(figures.mre[0], 3)} -> {format_figure(figures.mre[1], 3)} {unit}, "
+    numbers += f"difference {figures.difference:+.3f}"
     numbers += f" [{limits[0]:+.3f}, {limits[1]:+.3f}]" if limits else " (too few images for an interval)"
-    numbers += f", Wilcoxon p {_equal(figures['p_value'])} over {figures['num_images']} images"
+    numbers += f", Wilcoxon p {_equal(figures.p_value)} over {figures.num_images} images"
     if limits and limits[1] < 0:
         words = "the second is better"
     elif limits and limits[0] > 0:
         words = "the second is worse"
     else:
         words = "no difference that these images can show"
-    if limits and (limits[0] > 0 or limits[1] < 0) and figures["p_value"] > 0.05:
+    if limits and (limits[0] > 0 or limits[1] < 0) and figures.p_value > 0.05:
         words += ", though the rank test does not agree: a few images carry it"
     return f"{words}: {numbers}"
 
 
-def comparison_text(figures: dict) -> str:
+def comparison_text(figures: Comparison) -> str:
     """The whole comparison as text, the verdict first."""
-    lines = [f"A {figures['first']}", f"B {figures['second']}", "", verdict(figures), ""]
-    if any(figures["images_left_out"]):
-        lines.append("left out, not in both: {} images of A, {} of B".format(*figures["images_left_out"]))
-    if figures["differing_settings"]:
-        lines.append(f"settings that differ: {', '.join(figures['differing_settings'])}")
-    for radius, part in figures["sdr"].items():
-        limits = part["interval"]
+    lines = [f"A {figures.first}", f"B {figures.second}", "", verdict(figures), ""]
+    if any(figures.images_left_out):
+        lines.append("left out, not in both: {} images of A, {} of B".format(*figures.images_left_out))
+    if figures.differing_settings:
+        lines.append(f"settings that differ: {', '.join(figures.differing_settings)}")
+    for radius, part in figures.sdr.items():
+        limits = part.interval
         between = f" [{limits[0]:+.1f}, {limits[1]:+.1f}]" if limits else ""
-        lines.append(f"SDR at {radius} mm: {part['difference']:+.1f} percentage points{between}")
+        lines.append(f"SDR at {radius} mm: {part.difference:+.1f} percentage points{between}")
     rows = []
-    for symbol, part in figures["landmarks"].items():
-        limits = part["interval"]
+    for symbol, part in figures.landmarks.items():
+        limits = part.interval
         between = f"[{limits[0]:+.2f}, {limits[1]:+.2f}]" if limits else "-"
-        mark = "*" if part["p_holm"] < 0.05 else ""
-        means = [format_figure(value) for value in part["mre"]]
-        change = "-" if part["difference"] is None else f"{part['difference']:+.2f}"
-        rows.append([symbol, *means, change, between, _p(part["p_value"]), _p(part["p_holm"]) + mark])
+        mark = "*" if part.p_holm < 0.05 else ""
+        means = [format_figure(value) for value in part.mre]
+        change = "-" if part.difference is None else f"{part.difference:+.2f}"
+        rows.append([symbol, *means, change, between, _p(part.p_value), _p(part.p_holm) + mark])
     lines += ["", format_table(["", "MRE A", "MRE B", "B - A", "95 % interval", "p", "p (Holm)"], rows), ""]
-    for words, key in (("better in B", "improved_most"), ("worse in B", "worsened_most")):
-        moved = ", ".join(f"{image} {change:+.2f}" for image, change in figures[key])
-        lines.append(f"moved most, {words} ({figures['unit']}): {moved or 'none'}")
+    for words, cases in (("better in B", figures.improved_most), ("worse in B", figures.worsened_most)):
+        moved = ", ".join(f"{image} {change:+.2f}" for image, change in cases)
+        lines.append(f"moved most, {words} ({figures.unit}): {moved or 'none'}")
     return "\n".join(lines)
 
 

@@ -24,7 +24,9 @@ class Results:
     curves: Curves
 
 
-def judge(evaluation: Evaluation, protocol: Protocol, calibration: Calibration | None = None) -> Results:
+def judge(
+    evaluation: Evaluation, protocol: Protocol, calibration: Calibration | None = None, *, checkpoint: str = ""
+) -> Results:
     """Judges an evaluation over all its landmarks, groups and devices."""
     landmarks, errors = evaluation.records.landmarks, three_units(evaluation)
     devices = np.array([record.device for record in evaluation.records.records])
@@ -41,6 +43,7 @@ def judge(evaluation: Evaluation, protocol: Protocol, calibration: Calibration |
         clinical=clinical_figures(evaluation, calibration),
         confidence=confidence_figures(evaluation, calibration),
         protocol=protocol,
+        checkpoint=checkpoint,
     )
     return Results(evaluation=evaluation, figures=figures, curves=draw_curves(evaluation, figures, calibration))
 

@@ -25,7 +25,9 @@ from landmarks.inference.predictor import Predictor
 from landmarks.schema import LandmarkSet
 
 
-def evaluate_split(predictor: Predictor, config: Config, split: str, *, calibration: Calibration | None = None) -> Results:
+def evaluate_split(
+    predictor: Predictor, config: Config, split: str, *, calibration: Calibration | None = None, checkpoint: str = ""
+) -> Results:
     """Predicts a split and judges it over the landmarks that the model and the data both have.
 
     Raises: DataError where the data cannot be used or shares no landmark with the model.
@@ -40,7 +42,7 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, calibrat
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
     prediction = predict_batches(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
     evaluation = evaluate_prediction(records, prediction.select(columns))
-    return judge(evaluation, _protocol(predictor, config, split, evaluation), calibration)
+    return judge(evaluation, _protocol(predictor, config, split, evaluation), calibration, checkpoint=checkpoint)
 
 
 def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> Protocol:

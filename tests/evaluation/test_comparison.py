@@ -34,14 +34,14 @@ def test_figures_by_hand(tmp_path, errors):
     better = errors - np.array([3.0, 0.0])
     better[7, 1] += 40
     figures = compare(read_run(write_run(tmp_path / "a", errors), None), read_run(write_run(tmp_path / "b", better), None))
-    assert figures["unit"] == "mm"
-    assert figures["difference"] == pytest.approx(0.1 * (better - errors).mean(), abs=1e-5)
-    assert figures["landmarks"]["S"]["difference"] == pytest.approx(-0.3, abs=1e-5)
-    assert figures["landmarks"]["S"]["p_holm"] == pytest.approx(2 * figures["landmarks"]["S"]["p_value"])
-    assert figures["landmarks"]["N"]["p_holm"] > 0.05
-    assert figures["worsened_most"][0] == ["im7", pytest.approx(1.85, abs=1e-4)]
+    assert figures.unit == "mm"
+    assert figures.difference == pytest.approx(0.1 * (better - errors).mean(), abs=1e-5)
+    assert figures.landmarks["S"].difference == pytest.approx(-0.3, abs=1e-5)
+    assert figures.landmarks["S"].p_holm == pytest.approx(2 * figures.landmarks["S"].p_value)
+    assert figures.landmarks["N"].p_holm > 0.05
+    assert figures.worsened_most[0] == ("im7", pytest.approx(1.85, abs=1e-4))
     within = 100 * ((0.1 * better <= 2).mean() - (0.1 * errors <= 2).mean())
-    assert figures["sdr"]["2.0"]["difference"] == pytest.approx(within)
+    assert figures.sdr[2.0].difference == pytest.approx(within)
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_the_verdict_is_one_honest_line(tmp_path, errors, change, words):
 def test_only_common_images_and_landmarks_count(tmp_path, errors):
     a, b = write_run(tmp_path / "run" / "evaluation_test1", errors), write_run(tmp_path / "b", errors[:12])
     figures = compare(read_run(tmp_path / "run", "test1"), read_run(b, None))
-    assert (figures["num_images"], figures["num_points"], figures["images_left_out"]) == (12, 24, [28, 0])
-    assert figures["difference"] == 0
-    assert figures["p_value"] == 1
+    assert (figures.num_images, figures.num_points, figures.images_left_out) == (12, 24, (28, 0))
+    assert figures.difference == 0
+    assert figures.p_value == 1
     assert "no difference" in verdict(figures)
     assert a.is_dir()
 

@@ -55,19 +55,19 @@ def test_radii_cover_new_images_and_follow_the_map():
     calibration = calibrate(simulated(200), 0.9, {})
     test = simulated(400, first=1000, seed=1)
     figures = confidence_figures(test, calibration)
-    found = figures["calibrated"]
-    assert 87 < found["by_map"]["coverage"] < 93
-    assert 87 < found["fixed"]["coverage"] < 93
-    assert found["by_map"]["mean_radius"] < found["fixed"]["mean_radius"]  # the maps know, so the radii are smaller
+    found = figures.calibrated
+    assert 87 < found.by_map.coverage < 93
+    assert 87 < found.fixed.coverage < 93
+    assert found.by_map.mean_radius < found.fixed.mean_radius  # the maps know, so the radii are smaller
     within = test.error_px <= radii_px(calibration, test)
-    assert found["by_map"]["coverage"] == pytest.approx(100 * within.mean())
-    assert figures["rank_correlation"]["radius"]["all"] > 0.3
-    gross = figures["gross"]
-    assert gross["num"] == (test.error_mm > 4).sum()
+    assert found.by_map.coverage == pytest.approx(100 * within.mean())
+    assert figures.rank_correlation["radius"].all > 0.3
+    gross = figures.gross
+    assert gross.num == (test.error_mm > 4).sum()
     order = np.argsort(-radii_px(calibration, test).ravel())[: math.ceil(0.1 * 2000)]
     caught = (test.error_mm.ravel()[order] > 4).sum()
-    assert gross["caught_percent"]["10"] == pytest.approx(100 * caught / gross["num"])
-    assert gross["caught_percent"]["10"] > 20  # twice what chance would find
+    assert gross.caught_percent[10] == pytest.approx(100 * caught / gross.num)
+    assert gross.caught_percent[10] > 20  # twice what chance would find
 
 
 def test_eight_images_give_an_infinite_radius_that_is_said(tmp_path):
@@ -78,18 +78,18 @@ def test_eight_images_give_an_infinite_radius_that_is_said(tmp_path):
     assert content["landmarks"]["S"]["factor"] == "infinite"
     assert content["infinite"] == ["S", "N", "A", "B", "Me"]
     assert read_calibration(tmp_path / FILE_NAME) == calibration
-    found = confidence_figures(simulated(50, first=100, seed=2), calibration)["calibrated"]
-    assert found["by_map"]["coverage"] == 100
-    assert found["by_map"]["mean_radius"] == math.inf
+    found = confidence_figures(simulated(50, first=100, seed=2), calibration).calibrated
+    assert found.by_map.coverage == 100
+    assert found.by_map.mean_radius == math.inf
     assert not calibrate(simulated(9), 0.9, {}).infinite
 
 
 def test_images_of_the_calibration_do_not_test_it():
     evaluation = simulated(30)
     figures = confidence_figures(evaluation, calibrate(evaluation, 0.9, {}))
-    assert figures["num_images"] == 0
-    assert figures["calibrated"]["by_map"]["coverage"] is None
-    assert confidence_figures(evaluation, None)["num_images"] == 30
+    assert figures.num_images == 0
+    assert figures.calibrated.by_map.coverage is None
+    assert confidence_figures(evaluation, None).num_images == 30
 
 
 def test_doubt_grows_with_every_sign_of_it():
@@ -98,10 +98,9 @@ def test_doubt_grows_with_every_sign_of_it():
         assert (doubt_px(replace(found, **change)) > doubt_px(found)).all()
 
 
-def test_a_calibration_stays_with_its_weights(tmp_path, caplog):
+def test_a_calibration_stays_with_its_weights(protocol, tmp_path, caplog):
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
-    protocol = {"format": "isbi2015", "root": "data", "split": "valid", "image_size": [64, 64]}
     trained = Config(data=DataConfig(format="isbi2015", root=str(tmp_path / "not here")))
     assert find_calibration(checkpoint, (64, 64), tta=False) is None
     made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained)
@@ -119,7 +118,7 @@ def test_a_calibration_stays_with_its_weights(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("split", ["train", "all", "valid"])
-def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_root, split):
+def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_root, protocol, split):
     (tmp_path / "moved").symlink_to(synthetic_root)
     records = read_split(replace(tiny_config.data, root=str(tmp_path / "moved")), split, seed=0)
     true = true_points(records)
@@ -127,10 +126,10 @@ def test_training_images_make_no_calibration(tmp_path, tiny_config, synthetic_ro
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
     if split == "valid":
-        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config)
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, protocol, tiny_config)
         return
     with pytest.raises(CalibrationError, match=f"was trained on 15 of these {len(records.records)} images"):
-        calibrate_checkpoint(checkpoint, evaluation, 0.5, {}, tiny_config)
+        calibrate_checkpoint(checkpoint, evaluation, 0.5, protocol, tiny_config)
 
 
 def test_coverage_is_a_probability():

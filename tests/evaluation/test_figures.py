@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from landmarks.evaluation.evaluate import evaluate_prediction
-from landmarks.evaluation.figures import full_figures, reader_figures
+from landmarks.evaluation.figures import ErrorFigures
+from landmarks.evaluation.judge import judge
+from landmarks.evaluation.readers import reader_figures
 from landmarks.formats.isbi2015 import read_isbi
 from landmarks.formats.records import Record, RecordSet
 from landmarks.prediction import Prediction
@@ -74,31 +76,30 @@ def plain_figures(evaluation, images, columns) -> dict:
         wanted |= {"p95_mm": percentile(mm, 0.95), "max_mm": max(mm)}
         shares["sdr"] = mm
     for key, values in shares.items():
-        wanted[key] = {str(r): 100 * sum(v <= r for v in values) / len(values) for r in (2.0, 2.5, 3.0, 4.0)}
+        wanted[key] = {r: 100 * sum(v <= r for v in values) / len(values) for r in (2.0, 2.5, 3.0, 4.0)}
     return wanted
 
 
-def assert_same(found: dict, wanted: dict) -> None:
+def assert_same(found: ErrorFigures, wanted: dict) -> None:
     for key, value in wanted.items():
-        assert found[key] == pytest.approx(value, abs=1e-9, rel=1e-9), key
+        assert getattr(found, key) == pytest.approx(value, abs=1e-9, rel=1e-9), key
 
 
-def test_every_figure_equals_a_plain_implementation(evaluation):
-    groups = {"hard12": ISBI19.members("hard12")}
-    figures = full_figures(evaluation, groups)
+def test_every_figure_equals_a_plain_implementation(evaluation, protocol):
+    figures = judge(evaluation, protocol).figures
     everything = range(19)
-    assert figures["num_images"] == 30
-    assert_same(figures, plain_figures(evaluation, range(30), everything))
+    assert figures.overall.num_images == 30
+    assert_same(figures.overall, plain_figures(evaluation, range(30), everything))
     for k, symbol in enumerate(SYMBOLS):
-        assert_same(figures["landmarks"][symbol], plain_figures(evaluation, range(30), [k]))
+        assert_same(figures.landmarks[symbol], plain_figures(evaluation, range(30), [k]))
     for d, device in enumerate("abc"):
-        assert figures["devices"][device]["num_images"] == 10
-        assert_same(figures["devices"][device], plain_figures(evaluation, range(d, 30, 3), everything))
-    hard = [SYMBOLS.index(symbol) for symbol in groups["hard12"]]
-    assert_same(figures["groups"]["hard12"], plain_figures(evaluation, range(30), hard))
-    assert figures["devices"]["c"]["mre_mm"] is None
-    low, high = figures["intervals"]["mre_mm"]
-    assert low < figures["mre_mm"] < high
+        assert figures.devices[device].num_images == 10
+        assert_same(figures.devices[device], plain_figures(evaluation, range(d, 30, 3), everything))
+    hard = [SYMBOLS.index(symbol) for symbol in ISBI19.members("hard12")]
+    assert_same(figures.groups["hard12"], plain_figures(evaluation, range(30), hard))
+    assert figures.devices["c"].mre_mm is None
+    low, high = figures.overall.intervals.mre_mm
+    assert low < figures.overall.mre_mm < high
 
 
 def test_readers_are_the_floor_per_landmark(evaluation):
@@ -112,22 +113,22 @@ def test_readers_are_the_floor_per_landmark(evaluation):
                 to_senior.append(
                     math.dist(senior * record.pixel_size, evaluation.prediction.points_px[i][k] * record.pixel_size)
                 )
-        part = figures["landmarks"][symbol]
-        assert part["between"]["mre_mm"] == pytest.approx(statistics.fmean(apart), abs=1e-9)
-        assert part["model_to"]["senior"]["mre_mm"] == pytest.approx(statistics.fmean(to_senior), abs=1e-9)
-    assert figures["floor"] == "above"  # the model's scatter is twice that of the readers
-    assert not figures["identical"]
+        part = figures.landmarks[symbol]
+        assert part.between.mre_mm == pytest.approx(statistics.fmean(apart), abs=1e-9)
+        assert part.model_to["senior"].mre_mm == pytest.approx(statistics.fmean(to_senior), abs=1e-9)
+    assert figures.overall.floor == "above"  # the model's scatter is twice that of the readers
+    assert not figures.identical
 
 
-def test_junior_against_senior_of_the_real_set(real_data):
+def test_junior_against_senior_of_the_real_set(real_data, protocol):
     """The whole of it, as if the junior reader were the model; known worst points of the set come out worst."""
     records = read_isbi(real_data / "isbi2015", split="all", truth="senior", val_fraction=0, seed=0)
     junior = np.stack([record.readers["junior"] for record in records.records])
-    figures = full_figures(evaluate_prediction(records, Prediction.of_points(junior)), {})
-    floor = {symbol: part["between"]["mre_mm"] for symbol, part in figures["readers"]["landmarks"].items()}
-    for symbol, part in figures["landmarks"].items():
-        assert part["mre_mm"] == pytest.approx(floor[symbol], abs=1e-9)
-    assert len(records.records) == figures["num_images"] == 300
+    figures = judge(evaluate_prediction(records, Prediction.of_points(junior)), protocol).figures
+    floor = {symbol: part.between.mre_mm for symbol, part in figures.readers.landmarks.items()}
+    for symbol, part in figures.landmarks.items():
+        assert part.mre_mm == pytest.approx(floor[symbol], abs=1e-9)
+    assert len(records.records) == figures.overall.num_images == 300
     assert sorted(floor, key=floor.get)[-1] == "Pog`"
-    assert 1.9 < figures["mre_mm"] < 2.4
-    assert figures["scale"]["devices"]["ISBI 2015"]["verdict"] == "doubtful"  # S-N of 59 mm where anatomy has 72
+    assert 1.9 < figures.overall.mre_mm < 2.4
+    assert figures.scale.devices["ISBI 2015"].verdict == "doubtful"  # S-N of 59 mm where anatomy has 72

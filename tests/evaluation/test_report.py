@@ -15,7 +15,8 @@ from landmarks.config import ModelConfig
 from landmarks.configfile import config_to_dict
 from landmarks.evaluation.calibration import FILE_NAME, calibrate
 from landmarks.evaluation.evaluate import evaluate_prediction
-from landmarks.evaluation.report import headline, judge, write_report
+from landmarks.evaluation.judge import judge
+from landmarks.evaluation.report.write import headline, write_report
 from landmarks.formats.aariz import read_aariz
 from landmarks.formats.records import RecordSet
 from landmarks.models.build import build_model, landmarks_to_dict
@@ -24,7 +25,6 @@ from landmarks.schema import AARIZ29
 from landmarks.synthetic.dataset import write_synthetic_dataset
 
 WRONG = "Veraviewepocs 2D"
-PROTOCOL = {"format": "aariz", "root": "x", "split": "all", "ground_truth": "mean"}
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -96,16 +96,16 @@ def checked(page: str) -> Checker:
     return checker
 
 
-def test_one_wrong_pixel_size_is_on_the_first_page(wrong_records, tmp_path):
+def test_one_wrong_pixel_size_is_on_the_first_page(wrong_records, tmp_path, protocol):
     evaluation = predicted(wrong_records, 0.4)
     calibration = calibrate(predicted(wrong_records, 0.4, seed=9), 0.9, {})
     calibration = replace(calibration, images=("another",))
-    figures = judge(evaluation, PROTOCOL, calibration)
-    devices = figures["scale"]["devices"]
-    assert {name for name, device in devices.items() if device["verdict"] == "impossible"} == {WRONG}
-    assert devices[WRONG]["sn_mm_median"] / 72 == pytest.approx(2.5, rel=0.12)
-    assert figures["plausible_scale"]["num_images"] == 40 - devices[WRONG]["num_images"]
-    write_report(tmp_path, evaluation, figures, calibration)
+    results = judge(evaluation, protocol, calibration)
+    figures, devices = results.figures, results.figures.scale.devices
+    assert {name for name, device in devices.items() if device.verdict == "impossible"} == {WRONG}
+    assert devices[WRONG].sn_mm_median / 72 == pytest.approx(2.5, rel=0.12)
+    assert figures.plausible_scale.num_images == 40 - devices[WRONG].num_images
+    write_report(tmp_path, results)
     page = (tmp_path / "report.html").read_text()
     first = page[: page.index("<nav>")]
     assert "cannot be right" in first
@@ -119,10 +119,10 @@ def test_one_wrong_pixel_size_is_on_the_first_page(wrong_records, tmp_path):
     assert len(list((tmp_path / "overlays").glob("*.png"))) == 9
 
 
-def test_the_same_numbers_in_every_file(wrong_records, tmp_path):
+def test_the_same_numbers_in_every_file(wrong_records, tmp_path, protocol):
     evaluation = predicted(wrong_records, 0.4)
-    figures = judge(evaluation, PROTOCOL)
-    write_report(tmp_path, evaluation, figures)
+    results = judge(evaluation, protocol)
+    write_report(tmp_path, results)
     saved = json.loads((tmp_path / "metrics.json").read_text())
     for key in ("num_images", "num_points", "mre_mm", "sd_mm", "median_mm", "mre_px", "landmarks", "devices", "protocol"):
         assert key in saved
@@ -140,19 +140,19 @@ def test_the_same_numbers_in_every_file(wrong_records, tmp_path):
     assert f"{saved['mre_mm']:.2f} mm" in (tmp_path / "report.html").read_text()
 
 
-def test_a_set_without_pixel_sizes_and_readers_is_reported_in_pixels(wrong_records, tmp_path):
+def test_a_set_without_pixel_sizes_and_readers_is_reported_in_pixels(wrong_records, tmp_path, protocol):
     bare = tuple(replace(record, pixel_size=None, readers={}) for record in wrong_records.records[:12])
     evaluation = evaluate_prediction(
         RecordSet(landmarks=AARIZ29, records=bare), Prediction.of_points(np.stack([record.points_px + 3.0 for record in bare]))
     )
-    figures = judge(evaluation, PROTOCOL)
-    write_report(tmp_path, evaluation, figures)
+    results = judge(evaluation, protocol)
+    write_report(tmp_path, results)
     page = (tmp_path / "report.html").read_text()
     checked(page)
-    assert figures["mre_mm"] is None
+    assert results.figures.overall.mre_mm is None
     assert "no pixel size" in page[: page.index("<nav>")]
-    assert figures["measurements"]["ANB"]["num"] == 12
-    assert figures["measurements"]["S-N"]["num"] == 0
+    assert results.figures.clinical.measurements["ANB"].num == 12
+    assert results.figures.clinical.measurements["S-N"].num == 0
 
 
 def test_the_tool_calibrates_and_uses_it(tiny_config, tmp_path, capsys):
