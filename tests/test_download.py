@@ -5,11 +5,14 @@ import io
 import json
 import threading
 import zipfile
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from landmarks import download as d
+from landmarks.commands import get_data
+from landmarks.commands.program import run
 
 
 def archive(members: dict[str, bytes]) -> bytes:
@@ -140,3 +143,27 @@ def test_links_and_damage_leave_nothing_behind(server, tmp_path):
         with pytest.raises(d.DownloadError, match=words):
             d.unpack(tmp_path / f"{name}.zip", tmp_path / "set", progress=lambda count: None)
     assert {path.suffix for path in tmp_path.iterdir()} == {".zip"}
+
+
+def test_the_command_downloads_unpacks_and_checks(server, synthetic_root, tmp_path, monkeypatch, capsys):
+    files = {f"Aariz/{p.relative_to(synthetic_root)}": p for p in synthetic_root.rglob("*") if p.is_file()}
+    server.content = archive({name: path.read_bytes() for name, path in files.items()})
+    known = d.RemoteFile(name="Set.zip", url="", size=len(server.content), md5=hashlib.md5(server.content).hexdigest())
+    monkeypatch.setitem(get_data.SETS, "aariz", replace(get_data.SETS["aariz"], article=7, file=known))
+    words = ["aariz", "--output", str(tmp_path / "Aariz"), "--api", f"http://127.0.0.1:{server.server_port}/v2"]
+    assert run("get_data", words) == 0
+    printed = capsys.readouterr().out
+    assert "21 images checked" in printed
+    assert f"landmarks train --config configs/768.yaml data.root={tmp_path / 'Aariz'}" in printed
+    assert len(list((tmp_path / "Aariz").rglob("*.*"))) == len(files)
+    assert [path.name for path in tmp_path.iterdir()] == ["Aariz"]
+    assert run("get_data", words) == 2  # nothing is written over
+    assert "already exists" in capsys.readouterr().err
+
+
+def test_an_archive_downloaded_by_hand_is_verified_and_kept(server, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.zip").write_bytes(server.content)
+    words = ["aariz", "--output", str(tmp_path / "Aariz"), "--archive", str(tmp_path / "mine.zip")]
+    assert run("get_data", words) == 2
+    assert "not the published file" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.zip"]

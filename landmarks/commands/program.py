@@ -14,6 +14,7 @@ COMMANDS = {
     "eval": "evaluate a checkpoint and write report.html",
     "predict": "find the landmarks in images",
     "compare": "compare two evaluations of the same images, paired",
+    "get_data": "download a published data set, verify and unpack it",
     "check_data": "check a data set for defects",
     "prepare_data": "write a smaller copy of a data set",
     "synthesize": "draw a synthetic data set",
