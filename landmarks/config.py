@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
-DATA_FORMATS = ("aariz", "isbi2015", "table", "synthetic")
 GROUND_TRUTHS = ("mean", "senior", "junior", "official")
 CACHE_MODES = ("auto", "ram", "disk", "none")
 PRECISIONS = ("fp32", "fp16", "bf16")
@@ -45,7 +44,7 @@ def _one_of(name: str, found: object, choices: tuple[str, ...]) -> None:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataConfig:
     format: str = "aariz"
-    """Layout on disk: aariz, isbi2015, table (own CSV) or synthetic (made on first use)."""
+    """Layout on disk: aariz, isbi2015, table (own CSV), synthetic (made on first use), ...; data/README.md lists them."""
     root: str = ""
     """Folder of the data set; empty only for synthetic, which then lives in data/synthetic_v<version>_<num>_<seed>."""
     image_size: tuple[int, int] = (768, 768)
@@ -81,7 +80,6 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         _finite("data", self)
-        _one_of("data.format", self.format, DATA_FORMATS)
         _one_of("data.ground_truth", self.ground_truth, GROUND_TRUTHS)
         _one_of("data.cache", self.cache, CACHE_MODES)
         _one_of("data.on_error", self.on_error, ("stop", "skip"))
@@ -92,7 +90,6 @@ class DataConfig:
         _need(self.workers >= -1, "data.workers", self.workers, "0 or more, or -1 for automatic")
         _need(self.prefetch >= 1, "data.prefetch", self.prefetch, "1 or more")
         _need(self.synthetic_num >= 10, "data.synthetic_num", self.synthetic_num, "10 or more")
-        _need(self.root != "" or self.format == "synthetic", "data.root", self.root, "the folder of the data set")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,8 +76,10 @@ def cache_memory(config: Config) -> dict | None:
 def _rank(config: Config, end: Connection) -> None:
     from landmarks.data.loading import BatchPlan, CephalogramDataset, open_store, read_split
     from landmarks.data.workers import make_loader
+    from landmarks.synthetic.folder import make_missing_set
 
     data = config.data
+    make_missing_set(data)
     records = read_split(data, data.train_split, seed=config.train.seed)
     store = open_store(records.records, data)
     dataset = CephalogramDataset(records, store, data.image_size, augment=config.augment, seed=0)

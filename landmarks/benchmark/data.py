@@ -28,6 +28,7 @@ from landmarks.formats.records import RecordSet
 from landmarks.geometry import compose, invert, letterbox_map, resize_map
 from landmarks.images import warp
 from landmarks.metrics import format_table
+from landmarks.synthetic.folder import make_missing_set
 
 _WARM_UP_BATCHES = 4
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> dict:
 def measure(config: Config, seconds: float) -> dict:
     """All figures; `config.data.cache_dir` is empty at first."""
     data = config.data
+    make_missing_set(data)
     records = read_split(data, data.train_split, seed=config.train.seed)
     found: dict = {"machine": f"{usable_cores()} cores", "versions": versions(), "image_size": list(data.image_size)}
     found["build"] = _cold_build(config, records)

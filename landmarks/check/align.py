@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmarks.check.inventory import Entry, Inventory
 from landmarks.check.shape import lateral_shape
+from landmarks.formats.survey import Film, Survey
 from landmarks.shape import ShapeModel
 
 # Below this many images a data set says nothing about its own habits, and the stored statistics stand alone.
@@ -21,7 +21,7 @@ class Shapes:
     """All images' points of one reader, aligned with the mean head."""
 
     reader: str
-    entries: list[Entry]
+    films: list[Film]
     points_mm: np.ndarray
     """[N, K, 2] in the order of `columns`."""
     mm_per_px: np.ndarray
@@ -35,29 +35,29 @@ class Shapes:
     """[K]: the same by the nearer three quarters of its images, which exchanged landmarks in a fifth of them leave alone."""
 
 
-def align_all(inventory: Inventory, reader: str) -> Shapes | None:
-    symbols = inventory.landmarks.symbols
+def align_all(survey: Survey, reader: str) -> Shapes | None:
+    symbols = survey.landmarks.symbols
     model = lateral_shape().select(symbols)
     columns = [symbols.index(s) for s in model.symbols]
     enough = min(_LEAST_MODELLED, 1 + len(columns))
-    entries = [e for e in inventory.entries if reader in e.readers and _num_points(e.readers[reader][columns]) >= enough]
-    if len(columns) < _LEAST_MODELLED or not entries:
+    films = [e for e in survey.films if reader in e.readers and _num_points(e.readers[reader][columns]) >= enough]
+    if len(columns) < _LEAST_MODELLED or not films:
         return None
-    for _ in range(2 if len(entries) >= ENOUGH else 1):
-        points, scales = model.align(np.stack([entry.readers[reader][columns] for entry in entries]))
-        if len(entries) >= ENOUGH:
+    for _ in range(2 if len(films) >= ENOUGH else 1):
+        points, scales = model.align(np.stack([film.readers[reader][columns] for film in films]))
+        if len(films) >= ENOUGH:
             # readers and data sets place some landmarks differently: their own habit is no defect
             typical = np.nanmedian(points, axis=0) if np.isfinite(points).any(axis=0).all() else model.mean
             model = ShapeModel(model.symbols, typical, model.covariance)
     sizes = np.stack([model.surprise(p, np.isfinite(p).all(axis=1))[1] for p in points]) ** 0.5
     habit, core_habit = np.ones(len(columns)), np.ones(len(columns))
-    if len(entries) >= ENOUGH:
+    if len(films) >= ENOUGH:
         # medians, 75 % and 90 % points of the length of a two-dimensional normal vector: 1.18, 1.67 and 2.15
         seen = np.isfinite(sizes).any(axis=0)
         middle, most, high = np.nanquantile(sizes[:, seen], (0.5, 0.75, 0.9), axis=0)
         habit[seen] = np.maximum(np.maximum(middle / 1.18, high / 2.15), 0.4)
         core_habit[seen] = np.maximum(np.maximum(middle / 1.18, most / 1.67), 0.4)
-    return Shapes(reader, entries, points, scales, model, columns, habit, core_habit)
+    return Shapes(reader, films, points, scales, model, columns, habit, core_habit)
 
 
 def _num_points(points: np.ndarray) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from landmarks.check.inventory import Entry, Finding, Inventory
+from landmarks.formats.survey import Film, Finding, Survey
 from landmarks.geometry import cut_map
 from landmarks.radiograph import ImageError, read_gray
 
@@ -14,13 +14,13 @@ _READER_COLOURS = ((80, 220, 80), (0, 190, 255), (255, 120, 220))  # BGR
 _RING = (60, 60, 255)
 
 
-def write_contact_sheet(inventory: Inventory, path: Path) -> None:
+def write_contact_sheet(survey: Survey, path: Path) -> None:
     """One tile for each accused image of a finding, pairs side by side, as a PNG; no file where none is accused."""
-    by_id = {entry.image_id: entry for entry in inventory.entries}
+    by_id = {film.image_id: film for film in survey.films}
     tiles = []
-    for finding in _chosen(inventory.findings):
+    for finding in _chosen(survey.findings):
         shown = [by_id[name] for name in dict.fromkeys(finding.images) if name in by_id][:2]
-        tiles += [_tile(inventory, finding, entry) for entry in shown]
+        tiles += [_tile(survey, finding, film) for film in shown]
     if not tiles:
         return
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % _COLUMNS)
@@ -38,11 +38,11 @@ def _chosen(findings: list[Finding]) -> list[Finding]:
     return [finding for group in kinds.values() for finding in group[:share]][:_MOST]
 
 
-def _tile(inventory: Inventory, finding: Finding, entry: Entry) -> np.ndarray:
+def _tile(survey: Survey, finding: Finding, film: Film) -> np.ndarray:
     canvas = np.zeros((_TILE + _TEXT, _TILE, 3), np.uint8)
     try:
-        image = read_gray(entry.path)
-        left, top, side = _window(inventory, finding, entry, image.shape)
+        image = read_gray(film.path)
+        left, top, side = _window(survey, finding, film, image.shape)
         scale = _TILE / side
         to_tile = cut_map((left, top), scale)
         if scale < 1:  # area first, or thin structures break up
@@ -53,20 +53,20 @@ def _tile(inventory: Inventory, finding: Finding, entry: Entry) -> np.ndarray:
         else:
             small = cv2.warpAffine(image, to_tile, (_TILE, _TILE), flags=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
         canvas[:_TILE] = cv2.cvtColor(small, cv2.COLOR_GRAY2BGR)
-        _draw_points(canvas, inventory, finding, entry, to_tile)
+        _draw_points(canvas, survey, finding, film, to_tile)
     except ImageError:
         cv2.line(canvas, (0, 0), (_TILE, _TILE), _RING, 2)
-    _write(canvas, f"{finding.kind}: {entry.split}", _TILE + 16)
+    _write(canvas, f"{finding.kind}: {film.split}", _TILE + 16)
     for number, line in enumerate((finding.text[:56], finding.text[56:112])):
         _write(canvas, line, _TILE + 32 + 15 * number)
     return canvas
 
 
-def _window(inventory: Inventory, finding: Finding, entry: Entry, size: tuple[int, int]) -> tuple[float, float, float]:
+def _window(survey: Survey, finding: Finding, film: Film, size: tuple[int, int]) -> tuple[float, float, float]:
     """Left, top and side of the square that is shown: the whole image, or the part around the accused points."""
-    symbols = inventory.landmarks.symbols
+    symbols = survey.landmarks.symbols
     rows = [symbols.index(s) for s in finding.symbols if s in symbols]
-    points = [p[rows] for p in entry.readers.values()]
+    points = [p[rows] for p in film.readers.values()]
     points = np.concatenate(points) if points and rows else np.empty((0, 2))
     points = points[np.isfinite(points).all(axis=1)]
     whole = (size[1] - max(size)) / 2, (size[0] - max(size)) / 2, float(max(size))
@@ -77,9 +77,9 @@ def _window(inventory: Inventory, finding: Finding, entry: Entry, size: tuple[in
     return float(centre[0] - side / 2), float(centre[1] - side / 2), side
 
 
-def _draw_points(canvas: np.ndarray, inventory: Inventory, finding: Finding, entry: Entry, to_tile: np.ndarray) -> None:
-    for colour, (_, points) in zip(_READER_COLOURS, sorted(entry.readers.items()), strict=False):
-        for symbol, point in zip(inventory.landmarks.symbols, points, strict=True):
+def _draw_points(canvas: np.ndarray, survey: Survey, finding: Finding, film: Film, to_tile: np.ndarray) -> None:
+    for colour, (_, points) in zip(_READER_COLOURS, sorted(film.readers.items()), strict=False):
+        for symbol, point in zip(survey.landmarks.symbols, points, strict=True):
             if not np.isfinite(point).all():
                 continue
             x, y = (round(float(v)) for v in to_tile[:, :2] @ point + to_tile[:, 2])

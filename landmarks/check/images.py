@@ -3,14 +3,14 @@
 import hashlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from landmarks.check.inventory import Entry, Inventory
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
+from landmarks.formats.survey import Film, Survey
 from landmarks.radiograph import ImageError, read_gray
 
 # Measured on ISBI 2015: after alignment two images of one exposure correlate by 0.98 or more (recompressed, brighter,
@@ -27,7 +27,7 @@ _LEAST_CONTRAST = 20
 class _Looks:
     """What is kept of an image, so that all can be compared with all."""
 
-    entry: Entry
+    film: Film
     digest: str
     small: np.ndarray
     """float32 [32 * 32], of unit length: local contrast, so that brightness does not count."""
@@ -37,31 +37,30 @@ class _Looks:
     """Gray levels between the 1 % and the 99 % point."""
 
 
-def check_images(inventory: Inventory) -> None:
+def check_images(survey: Survey) -> None:
     """Reads every image once: fills in sizes, reports broken, identical and near-identical files."""
     found: list[_Looks] = []
-    with ThreadPoolExecutor(usable_cores()) as pool, progress(len(inventory.entries), "images") as bar:
-        for entry, looks in zip(inventory.entries, pool.map(_look, inventory.entries), strict=True):
+    with ThreadPoolExecutor(usable_cores()) as pool, progress(len(survey.films), "images") as bar:
+        for i, (film, looks) in enumerate(zip(survey.films, pool.map(_look, survey.films), strict=True)):
             bar.update()
             if isinstance(looks, str):
-                inventory.add("unreadable image", f"{entry.image_id}: {looks}", entry.image_id)
+                survey.add("unreadable image", f"{film.image_id}: {looks}", film.image_id)
             else:
-                entry.size = looks.entry.size
+                survey.films[i] = looks.film
                 found.append(looks)
                 if looks.contrast < _LEAST_CONTRAST:
-                    line = f"{entry.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
-                    inventory.add("no contrast", f"{line}; look at the film, and replace or exclude it", entry.image_id)
-    twins = _identical(inventory, found)
+                    line = f"{film.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
+                    survey.add("no contrast", f"{line}; look at the film, and replace or exclude it", film.image_id)
+    twins = _identical(survey, found)
     if len(found) > 1:
-        _near_identical(inventory, found, twins)
+        _near_identical(survey, found, twins)
 
 
-def _look(entry: Entry) -> _Looks | str:
+def _look(film: Film) -> _Looks | str:
     try:
-        image = read_gray(entry.path)
+        image = read_gray(film.path)
     except ImageError as error:
-        return str(error).removeprefix(f"{entry.path}: ").split(";")[0]
-    entry.size = image.shape
+        return str(error).removeprefix(f"{film.path}: ").split(";")[0]
     digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).data).hexdigest()
     # twice down: the area filter on the whole image once
     middle = cv2.resize(image, (2 * _LARGE, 2 * _LARGE), interpolation=cv2.INTER_AREA)
@@ -69,7 +68,8 @@ def _look(entry: Entry) -> _Looks | str:
     small = small - small.mean()
     large = cv2.GaussianBlur(cv2.resize(middle, (_LARGE, _LARGE), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
     contrast = float(np.ptp(np.percentile(middle, (1, 99))))
-    return _Looks(entry, digest, (small / (np.linalg.norm(small) + 1e-9)).ravel(), _local_contrast(large, 10), contrast)
+    small = (small / (np.linalg.norm(small) + 1e-9)).ravel()
+    return _Looks(replace(film, size=image.shape), digest, small, _local_contrast(large, 10), contrast)
 
 
 def _local_contrast(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -78,7 +78,7 @@ def _local_contrast(image: np.ndarray, sigma: float) -> np.ndarray:
     return image / (np.sqrt(cv2.GaussianBlur(image * image, (0, 0), sigma)) + 2)
 
 
-def _identical(inventory: Inventory, found: list[_Looks]) -> set[frozenset[int]]:
+def _identical(survey: Survey, found: list[_Looks]) -> set[frozenset[int]]:
     by_digest: dict[str, list[int]] = {}
     for i, looks in enumerate(found):
         by_digest.setdefault(looks.digest, []).append(i)
@@ -86,11 +86,11 @@ def _identical(inventory: Inventory, found: list[_Looks]) -> set[frozenset[int]]
     for group in by_digest.values():
         for i, j in itertools.pairwise(group):
             twins.add(frozenset((i, j)))
-            _report(inventory, "identical images", "the same pixels", found[i].entry, found[j].entry)
+            _report(survey, "identical images", "the same pixels", found[i].film, found[j].film)
     return twins
 
 
-def _near_identical(inventory: Inventory, found: list[_Looks], twins: set[frozenset[int]]) -> None:
+def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]]) -> None:
     """The nearest neighbours by a thumbnail's correlation, confirmed by aligning a larger picture."""
     small = np.stack([looks.small for looks in found])
     likeness = small @ small.T
@@ -103,7 +103,7 @@ def _near_identical(inventory: Inventory, found: list[_Looks], twins: set[frozen
             bar.update()
             if same > _SAME_EXPOSURE:
                 what = f"nearly the same image (correlation {same:.3f})"
-                _report(inventory, "near-identical images", what, found[i].entry, found[j].entry)
+                _report(survey, "near-identical images", what, found[i].film, found[j].film)
 
 
 def _aligned(a: _Looks, b: _Looks) -> float:
@@ -117,7 +117,7 @@ def _aligned(a: _Looks, b: _Looks) -> float:
         return 0.0
 
 
-def _report(inventory: Inventory, kind: str, what: str, a: Entry, b: Entry) -> None:
+def _report(survey: Survey, kind: str, what: str, a: Film, b: Film) -> None:
     across = a.split != b.split
     kind = f"{kind} across splits" if across else kind
-    inventory.add(kind, f"{a.image_id} ({a.split}) and {b.image_id} ({b.split}): {what}", a.image_id, b.image_id)
+    survey.add(kind, f"{a.image_id} ({a.split}) and {b.image_id} ({b.split}): {what}", a.image_id, b.image_id)

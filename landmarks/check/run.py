@@ -1,66 +1,70 @@
 """Is a data set sound? All checks in turn, and their report."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from landmarks.check.contact_sheet import write_contact_sheet
 from landmarks.check.images import check_images
-from landmarks.check.inventory import Inventory, take_inventory
 from landmarks.check.points import check_points
 from landmarks.check.scale import DeviceScale, check_scale, scale_table, scale_to_dict
+from landmarks.formats.reading import survey_dataset
+from landmarks.formats.survey import Survey
 from landmarks.metrics import format_table
+
+# of a finding, what check.json holds
+_TOLD = ("kind", "text", "images", "symbols")
 
 
 @dataclass(slots=True)
 class Check:
     """What a check found."""
 
-    inventory: Inventory
+    survey: Survey
     devices: list[DeviceScale]
 
     @property
     def accused(self) -> set[str]:
         """Ids of all images that a finding names."""
-        return {name for finding in self.inventory.findings for name in finding.images}
+        return {name for finding in self.survey.findings for name in finding.images}
 
     def to_dict(self) -> dict:
-        inventory = self.inventory
+        survey = self.survey
         return {
-            "num_images": len(inventory.entries),
+            "num_images": len(survey.films),
             "num_accused": len(self.accused),
-            "kinds": kinds(inventory),
+            "kinds": kinds(survey),
             "devices": scale_to_dict(self.devices),
-            "findings": [asdict(finding) for finding in inventory.findings],
+            "findings": [{name: getattr(f, name) for name in _TOLD} for f in survey.findings],
         }
 
 
 def check_dataset(root: Path, data_format: str) -> Check:
     """Looks at every file below `root`. Raises: DataError where there is no data set of this format at all."""
-    inventory = take_inventory(root, data_format)
-    check_images(inventory)
-    shapes = check_points(inventory)
-    devices = check_scale(inventory, shapes)
-    inventory.findings.sort(key=lambda finding: finding.kind)
-    return Check(inventory, devices)
+    survey = survey_dataset(data_format, root)
+    check_images(survey)
+    shapes = check_points(survey)
+    devices = check_scale(survey, shapes)
+    survey.findings.sort(key=lambda finding: finding.kind)
+    return Check(survey, devices)
 
 
-def kinds(inventory: Inventory) -> dict[str, int]:
+def kinds(survey: Survey) -> dict[str, int]:
     """Number of findings of each kind."""
-    names = [finding.kind for finding in inventory.findings]
+    names = [finding.kind for finding in survey.findings]
     return {kind: names.count(kind) for kind in dict.fromkeys(names)}
 
 
 def check_report(check: Check) -> str:
     """Tables and one line a finding, for a person."""
-    inventory = check.inventory
+    survey = check.survey
     header, *rows = scale_table(check.devices)
     parts = [format_table(header, rows)]
-    if inventory.findings:
-        parts.append(format_table(["finding", "number"], [[kind, str(num)] for kind, num in kinds(inventory).items()]))
-        parts.append("\n".join(f"{finding.kind}: {finding.text}" for finding in inventory.findings))
-    num = len(inventory.entries)
-    parts.append(f"{num} images, {len(check.accused)} of them accused, {len(inventory.findings)} findings")
+    if survey.findings:
+        parts.append(format_table(["finding", "number"], [[kind, str(num)] for kind, num in kinds(survey).items()]))
+        parts.append("\n".join(f"{finding.kind}: {finding.text}" for finding in survey.findings))
+    num = len(survey.films)
+    parts.append(f"{num} images, {len(check.accused)} of them accused, {len(survey.findings)} findings")
     return "\n\n".join(parts)
 
 
@@ -69,4 +73,4 @@ def write_check(check: Check, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     (output / "check.json").write_text(json.dumps(check.to_dict(), indent=1) + "\n")
     (output / "check.txt").write_text(check_report(check) + "\n", encoding="utf-8", errors="backslashreplace")
-    write_contact_sheet(check.inventory, output / "contact_sheet.png")
+    write_contact_sheet(check.survey, output / "contact_sheet.png")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from landmarks.check.align import Shapes
-from landmarks.check.inventory import Entry, Inventory
+from landmarks.formats.survey import Film, Survey
 from landmarks.sella_nasion import SN_NORM_MM, judge_sn
 
 _NORM_SOURCE = "72.0 mm, median of 255 Aariz annotations (ART Plus)"
@@ -30,11 +30,11 @@ class DeviceScale:
     """plausible, doubtful, impossible or unknown, as `judge_sn` has it."""
 
 
-def check_scale(inventory: Inventory, shapes: list[Shapes]) -> list[DeviceScale]:
+def check_scale(survey: Survey, shapes: list[Shapes]) -> list[DeviceScale]:
     """One row a device; reports devices and single images whose pixel size contradicts anatomy."""
-    devices = sorted({entry.device for entry in inventory.entries})
-    rows = [_device(inventory, device, [e for e in inventory.entries if e.device == device]) for device in devices]
-    _single_images(inventory, shapes)
+    devices = sorted({film.device for film in survey.films})
+    rows = [_device(survey, device, [e for e in survey.films if e.device == device]) for device in devices]
+    _single_images(survey, shapes)
     return rows
 
 
@@ -48,20 +48,20 @@ def scale_table(rows: list[DeviceScale]) -> list[list[str]]:
     return table
 
 
-def _device(inventory: Inventory, device: str, entries: list[Entry]) -> DeviceScale:
-    lengths = np.array([_sn(inventory, entry) for entry in entries]).reshape(-1, 2)
+def _device(survey: Survey, device: str, films: list[Film]) -> DeviceScale:
+    lengths = np.array([_sn(survey, film) for film in films]).reshape(-1, 2)
     px, mm = (float(np.nanmedian(c)) if np.isfinite(c).any() else None for c in lengths.T)
     num = int(np.isfinite(lengths[:, 1]).sum())
     verdict = judge_sn(mm, num)
     if verdict in ("doubtful", "impossible"):
         line = f"{device}: median S-N {mm:.1f} mm over {num} images at the given pixel size; norm {_NORM_SOURCE}"
         why = "unusual heads, or a wrong pixel size" if verdict == "doubtful" else "a wrong pixel size"
-        inventory.add(f"scale {verdict}", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: {why}")
+        survey.add(f"scale {verdict}", f"{line}; {mm / SN_NORM_MM:.2f} times the norm: {why}")
     return DeviceScale(
         device=device,
-        num_images=len(entries),
-        sizes=_some([f"{e.size[1]}x{e.size[0]}" for e in entries if e.size]),
-        pixel_sizes=_some([f"{(e.pixel_size[0] * e.pixel_size[1]) ** 0.5:.4g}" for e in entries if e.pixel_size]),
+        num_images=len(films),
+        sizes=_some([f"{e.size[1]}x{e.size[0]}" for e in films if e.size]),
+        pixel_sizes=_some([f"{(e.pixel_size[0] * e.pixel_size[1]) ** 0.5:.4g}" for e in films if e.pixel_size]),
         sn_px=px,
         sn_mm=mm,
         verdict=verdict,
@@ -74,29 +74,29 @@ def _words(row: DeviceScale) -> str:
     return row.verdict if row.verdict == "plausible" else f"{row.verdict}: {row.sn_mm / SN_NORM_MM:.2f} times the norm"
 
 
-def _sn(inventory: Inventory, entry: Entry) -> tuple[float, float]:
+def _sn(survey: Survey, film: Film) -> tuple[float, float]:
     """Length Sella to Nasion by the mean of the readers, in px and mm; NaN where it is not known."""
-    symbols = inventory.landmarks.symbols
-    if not {"S", "N"} <= set(symbols) or not entry.readers:
+    symbols = survey.landmarks.symbols
+    if not {"S", "N"} <= set(symbols) or not film.readers:
         return np.nan, np.nan
-    between = [p[symbols.index("N")] - p[symbols.index("S")] for p in entry.readers.values()]
+    between = [p[symbols.index("N")] - p[symbols.index("S")] for p in film.readers.values()]
     between = [b for b in between if np.isfinite(b).all()]
     if not between:
         return np.nan, np.nan
     mean = np.mean(between, axis=0)
-    mm = np.hypot(*(mean * entry.pixel_size)) if entry.pixel_size else np.nan
+    mm = np.hypot(*(mean * film.pixel_size)) if film.pixel_size else np.nan
     return float(np.hypot(*mean)), float(mm)
 
 
-def _single_images(inventory: Inventory, shapes: list[Shapes]) -> None:
+def _single_images(survey: Survey, shapes: list[Shapes]) -> None:
     """Images whose head is another size than their device's other heads, by all landmarks: mixed pixel sizes."""
     sizes: dict[str, list[float]] = {}
-    by_id = {entry.image_id: entry for entry in inventory.entries}
+    by_id = {film.image_id: film for film in survey.films}
     for one in shapes:
-        for entry, scale in zip(one.entries, one.mm_per_px, strict=True):
-            if entry.pixel_size:
-                sizes.setdefault(entry.image_id, []).append(float(np.mean(entry.pixel_size) / scale))
-    for device in {entry.device for entry in inventory.entries}:
+        for film, scale in zip(one.films, one.mm_per_px, strict=True):
+            if film.pixel_size:
+                sizes.setdefault(film.image_id, []).append(float(np.mean(film.pixel_size) / scale))
+    for device in {film.device for film in survey.films}:
         heads = {i: float(np.mean(s)) for i, s in sizes.items() if by_id[i].device == device}
         if len(heads) < 5:
             continue
@@ -104,7 +104,7 @@ def _single_images(inventory: Inventory, shapes: list[Shapes]) -> None:
         for image_id, head in heads.items():
             if abs(head / usual - 1) > _OUTLIER:
                 line = f"{image_id}: its head is {head / usual:.2f} times as large as {device}'s others"
-                inventory.add("pixel size differs", f"{line}; is its pixel size right?", image_id)
+                survey.add("pixel size differs", f"{line}; is its pixel size right?", image_id)
 
 
 def _some(words: list[str], most: int = 3) -> str:

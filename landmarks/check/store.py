@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from landmarks.config import DataConfig
+from landmarks.formats import GENERATED
 from landmarks.formats.exclusions import read_exclusions
 from landmarks.formats.records import DataError
 
@@ -31,7 +32,7 @@ def stored_findings(data: DataConfig) -> list[str]:
     A finding is settled, and not repeated, once one of its images is left out of the run: a pair that is one exposure is
     no pair any more. Nothing is checked here: it takes milliseconds.
     """
-    if data.format == "synthetic":
+    if data.format in GENERATED:
         return []
     root, command = Path(data.root), f"python tools/check_data.py --root {data.root} --format {data.format}"
     path = _stored_path(root, data.format, Path(data.cache_dir))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from landmarks.check.align import Shapes
-from landmarks.check.inventory import Finding, Inventory
+from landmarks.formats.survey import Finding, Survey
 
 # Gain in squared standard deviations at which two landmarks count as exchanged. In 300 sound synthetic heads none of the
 # pairs below gains more than 10, on ISBI 2015 none more than 15.8. UPM and LPM lie over each other, either one in front:
@@ -17,7 +17,7 @@ _LIKELY_SWAPS = (("Li", "Ls"), ("UPM", "LPM"), ("Me", "Gn"), ("UIT", "LIT"), ("U
                  ("Ar", "Co"), ("Go", "R"), ("UPM", "UMT"), ("LPM", "LMT"), ("Ls", "Sn"), ("A", "ANS"))  # fmt: skip
 
 
-def find_exchanged(inventory: Inventory, shapes: list[Shapes], believed: list[list[np.ndarray]]) -> None:
+def find_exchanged(survey: Survey, shapes: list[Shapes], believed: list[list[np.ndarray]]) -> None:
     """Reports pairs whose exchange makes a likelier head, or which the two readers have the other way round.
 
     `believed`: which landmarks of each shape may be believed.
@@ -34,9 +34,9 @@ def find_exchanged(inventory: Inventory, shapes: list[Shapes], believed: list[li
     for key, readers in by_shape.items():
         found[key] = "" if readers == ["truth"] else f" by the {' and the '.join(readers)} reader"
     for (image_id, pair), who in found.items():
-        inventory.findings = [f for f in inventory.findings if not _explained(f, image_id, set(pair))]
+        survey.findings = [f for f in survey.findings if not _explained(f, image_id, set(pair))]
         line = f"{image_id}: {'/'.join(pair)} look exchanged{who}"
-        inventory.add("likely swap", line, image_id, symbols=pair)
+        survey.add("likely swap", line, image_id, symbols=pair)
 
 
 def _explained(finding: Finding, image_id: str, symbols: set[str]) -> bool:
@@ -48,10 +48,10 @@ def _unlikely(shapes: Shapes, believed: list[np.ndarray]) -> list[tuple[str, tup
     symbols, found = shapes.model.symbols, []
     known = [pair for pair in _LIKELY_SWAPS if pair[0] in symbols and pair[1] in symbols]
     places = [(symbols.index(a), symbols.index(b)) for a, b in known]
-    for entry, points, kept in zip(shapes.entries, shapes.points_mm, believed, strict=True):
+    for film, points, kept in zip(shapes.films, shapes.points_mm, believed, strict=True):
         gains = [_gain(shapes, points, kept, pair) for pair in places]
         if gains and max(gains) > _EXCHANGED:
-            found.append((entry.image_id, known[int(np.argmax(gains))]))
+            found.append((film.image_id, known[int(np.argmax(gains))]))
     return found
 
 
@@ -66,7 +66,7 @@ def _gain(shapes: Shapes, points: np.ndarray, kept: np.ndarray, pair: tuple[int,
 
 def _contradictions(shapes: list[Shapes], found: dict[tuple[str, tuple[str, str]], str]) -> None:
     """Pairs that one reader has where the other has them the other way round: one of the two is wrong."""
-    first, second = (dict(zip((e.image_id for e in s.entries), s.points_mm, strict=True)) for s in shapes)
+    first, second = (dict(zip((e.image_id for e in s.films), s.points_mm, strict=True)) for s in shapes)
     names = sorted(first.keys() & second.keys())
     if not names:
         return

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from landmarks.commands.arguments import new_parser
-from landmarks.config import DATA_FORMATS, DataConfig
+from landmarks.config import DataConfig
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 def main(words: list[str] | None = None) -> int:
     parser = new_parser("check_data", __doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
-    parser.add_argument("--format", required=True, choices=DATA_FORMATS)
+    parser.add_argument("--format", required=True, help="its format: aariz, isbi2015, table, ...; data/README.md lists them")
     parser.add_argument("--output", type=Path, help="folder for check.json, check.txt and contact_sheet.png")
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
                         help="where training runs look for the result: their data.cache_dir")  # fmt: skip
@@ -35,4 +35,4 @@ def main(words: list[str] | None = None) -> int:
     except OSError as error:
         line = f"{error.filename or args.cache_dir}: {error.strerror or error}"
         log.warning(f"{line}; training runs will report that this data set was never checked")
-    return 1 if check.inventory.findings else 0
+    return 1 if check.survey.findings else 0

@@ -24,9 +24,11 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
     add_settings(parser, "the checkpoint's")
     args = parser.parse_intermixed_args(words)
+    from landmarks.formats import GENERATED
+
     other = [f"data.root={args.data_root}"] if args.data_root else []
     other += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
-    other += ["data.root=''"] if args.data_format == "synthetic" and not args.data_root else []
+    other += ["data.root=''"] if args.data_format in GENERATED and not args.data_root else []
     return _evaluate(args, other)
 
 

@@ -14,17 +14,12 @@ from torch.utils.data import Dataset
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.resources import usable_cores
-from landmarks.filelock import exclusive
-from landmarks.formats.aariz import read_aariz
-from landmarks.formats.exclusions import without_excluded
-from landmarks.formats.isbi2015 import read_isbi
+from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import DataError, Record, RecordSet
-from landmarks.formats.table import read_table
 from landmarks.geometry import apply_map, compose, inside, invert, letterbox_map, resize_map
 from landmarks.images import warp
 from landmarks.radiograph import ImageError
-from landmarks.synthetic.dataset import GENERATOR_VERSION, write_synthetic_dataset
+from landmarks.synthetic.folder import dataset_root, make_missing_set
 
 log = logging.getLogger(__name__)
 
@@ -51,43 +46,17 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
 
     Raises: DataError naming what is missing or wrong.
     """
-    root = synthetic_root(data) if data.format == "synthetic" else Path(data.root)
-    if data.format in ("aariz", "synthetic"):
-        found = read_aariz(root, split=split, truth=data.ground_truth)
-    elif data.format == "isbi2015":
-        found = read_isbi(root, split=split, truth=data.ground_truth, val_fraction=data.val_fraction, seed=seed)
-    else:
-        # whoever validates on another split needs no row of 'train' for it
-        cut = data.val_split == "valid"
-        found = read_table(root, split=split, val_fraction=data.val_fraction, seed=seed, cut_train=cut)
-    if data.exclude:
-        found = without_excluded(found, Path(data.exclude), root, data.format)
-    if not found.records:
-        raise DataError(f"{root}: no images in split '{split}'")
-    if not data.landmarks:
-        return found
-    try:
-        symbols = tuple(symbol for name in data.landmarks for symbol in found.landmarks.members(name))
-        return found.select(symbols)
-    except ValueError as error:
-        raise DataError(f"data.landmarks: {error}") from error
-
-
-def synthetic_folder(data: DataConfig) -> Path:
-    """Where the synthetic set of these settings lies, or will."""
-    return Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
-
-
-def synthetic_root(data: DataConfig) -> Path:
-    """Folder of the synthetic set, which is made on first use."""
-    root = synthetic_folder(data)
-    if not root.exists():
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with exclusive(root.with_name(f".{root.name}.lock"), lambda: None):
-            if not root.exists():  # another process may have made it meanwhile
-                log.info(f"making the synthetic data set in {root}")
-                write_synthetic_dataset(root, num=data.synthetic_num, seed=data.synthetic_seed, workers=usable_cores())
-    return root
+    return read_dataset(
+        data.format,
+        dataset_root(data),
+        split=split,
+        ground_truth=data.ground_truth,
+        val_fraction=data.val_fraction,
+        seed=seed,
+        hold_out=data.val_split == "valid",  # a run that validates on another split needs no film of 'train' for it
+        exclude=data.exclude,
+        landmarks=data.landmarks,
+    )
 
 
 def fingerprint(records: RecordSet) -> str:
@@ -221,7 +190,8 @@ class BatchPlan:
 def open_dataset(
     data: DataConfig, split: str, *, augment: AugmentConfig | None, seed: int
 ) -> tuple[RecordSet, CephalogramDataset]:
-    """Records and samples of one split, every file checked. Raises: DataError."""
+    """Records and samples of one split, every file checked; a missing synthetic set is made first. Raises: DataError."""
+    make_missing_set(data)
     records = read_split(data, split, seed=seed)
     if records.note:
         log.info(records.note)

@@ -10,8 +10,9 @@ from landmarks.data.resources import available_memory
 from landmarks.distributed import least_of_ranks, place
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
+from landmarks.formats.reading import chosen_symbols, landmarks_of
 from landmarks.metrics import format_table
-from landmarks.schema import AARIZ29, ISBI19
+from landmarks.synthetic.folder import dataset_root
 
 # cuDNN's workspaces, and what torch's allocator loses between blocks (estimates until measured on a card).
 WORKSPACE_BYTES = 256 * MIB
@@ -103,12 +104,8 @@ def effective_batch(config: Config) -> int:
 
 
 def num_landmarks(config: Config) -> int:
-    """Maps of the network as far as the settings tell; a table of one's own counts as Aariz's 29."""
-    every = ISBI19 if config.data.format == "isbi2015" else AARIZ29
-    try:
-        return len([symbol for name in config.data.landmarks for symbol in every.members(name)]) or len(every)
-    except ValueError:
-        return len(config.data.landmarks)
+    """Maps of the network; the data set is read where its format does not fix the landmarks. Raises: ValueError."""
+    return len(chosen_symbols(landmarks_of(config.data.format, dataset_root(config.data)), config.data.landmarks))
 
 
 def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ranks: int = 1) -> tuple[Config, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.config import Config
-from landmarks.data.loading import read_split, synthetic_folder
+from landmarks.data.loading import read_split
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import Protocol
 from landmarks.evaluation.files import plain
@@ -138,8 +138,6 @@ def calibrate_checkpoint(
 def _training_images(trained: Config) -> set[Path]:
     """The image files of a training, whatever their folder is called now; empty where they are not on this machine."""
     data = replace(trained.data, exclude="")  # an excluded image more does no harm here, a missing list would
-    if data.format == "synthetic" and not synthetic_folder(data).exists():
-        return set()
     try:
         records = read_split(data, data.train_split, seed=trained.train.seed).records
     except DataError:

@@ -1,0 +1,17 @@
+"""The formats, one module each. docs/recipes.md shows how to add one.
+
+A module has `scan(root) -> Survey`, everything that is there; `write(survey, root)`, the annotations of films whose images
+lie where `image_place(film)` says; `LANDMARKS`, the set that the format fixes, or None; and `KEEPS`, which of a film's
+readers, device, pixel_size, split and cvm_stage a written set gives back.
+"""
+
+from landmarks.formats import aariz, isbi2015, table
+
+FORMATS = {
+    "aariz": aariz,
+    "isbi2015": isbi2015,
+    "table": table,
+    "synthetic": aariz,
+}
+GENERATED = ("synthetic",)
+"""Formats whose sets the program draws itself: they need no data.root and no check."""

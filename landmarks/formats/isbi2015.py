@@ -1,78 +1,117 @@
 """The ISBI 2015 challenge's data set in its own layout; data/README.md shows it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from landmarks.formats.manifest import Manifest
-from landmarks.formats.records import DataError, Record, RecordSet, cut_validation, find_images, ground_truth, match_names
+from landmarks.formats.records import DataError
+from landmarks.formats.survey import TRUTH, Film, Survey
+from landmarks.radiograph import image_files
 from landmarks.schema import ISBI19
 
+LANDMARKS = ISBI19
+KEEPS = ("readers", "pixel_size", "split")
 PIXEL_SIZE_MM = 0.1
 DEVICE = "ISBI 2015"
 FOLDERS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
 _READERS = {"senior": "400_senior", "junior": "400_junior"}
+_TRUTHS = ("mean", "senior", "junior")
+_DECIMALS = 6
 
 
-def read_isbi(root: Path, *, split: str, truth: str, val_fraction: float, seed: int) -> RecordSet:
-    """One split: train, valid (cut from the training part by seed), test1, test2, or all that are there.
-
-    Raises: DataError naming the file that is missing or broken.
-    """
-    if truth == "official":
-        raise DataError("data.ground_truth: official is a rule of the Aariz authors; use mean, senior or junior")
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; set data.root to the challenge's folder")
-    if split == "all":
-        present = [name for name, folder in FOLDERS.items() if (root / "RawImage" / folder).is_dir()]
-        return RecordSet(landmarks=ISBI19, records=tuple(r for name in present for r in _read_folder(root, name, truth)))
-    if split not in (*FOLDERS, "valid"):
-        raise DataError(f"{root}: ISBI 2015 has no split '{split}'; choose train, valid, test1, test2 or all")
-    records = _read_folder(root, "train" if split == "valid" else split, truth)
-    if split in ("train", "valid"):
-        records = cut_validation(records, split, val_fraction, seed)
-    return RecordSet(landmarks=ISBI19, records=tuple(records))
+def scan(root: Path) -> Survey:
+    """Images and both readers' points of the parts that are there."""
+    survey = Survey(root=root, landmarks=ISBI19, splits=tuple(FOLDERS), truths=_TRUTHS, holds_out_valid=True)
+    manifest, files = Manifest(root), _reader_files(survey)
+    for split, name in FOLDERS.items():
+        if (root / "RawImage" / name).is_dir():
+            _scan_part(survey, root / "RawImage" / name, split, files, manifest)
+    return survey
 
 
-def reader_folders(root: Path) -> dict[str, Path]:
-    """Where the readers' files lie: below AnnotationsByMD, or at the top in some copies."""
-    folders = {}
+def image_place(film: Film) -> str:
+    """Where a film's image lies below the root, without suffix."""
+    if film.split not in FOLDERS:
+        raise DataError(f"{film.path}: split '{film.split}'; ISBI 2015 has {', '.join(FOLDERS)}")
+    return f"RawImage/{FOLDERS[film.split]}/{film.image_id}"
+
+
+def write(survey: Survey, root: Path) -> None:
+    """Both readers' files, for films whose images lie below `root`. Raises: DataError."""
+    rows = [survey.landmarks.index(symbol) for symbol in ISBI19.symbols]
+    for film in survey.films:
+        image_place(film)
+        expected = _pixel_size(film)
+        if film.pixel_size is not None and not np.allclose(film.pixel_size, expected, rtol=1e-6):
+            raise DataError(f"{film.path}: pixel size {film.pixel_size}; the layout of ISBI 2015 means {PIXEL_SIZE_MM} mm")
+        for reader, points_px in film.readers.items():
+            folder = root / "AnnotationsByMD" / _READERS["senior" if reader == TRUTH else reader]
+            folder.mkdir(parents=True, exist_ok=True)
+            points_px = np.nan_to_num(points_px[rows], nan=-1).round(_DECIMALS)
+            lines = [f"{_word(x)},{_word(y)}" for x, y in points_px.tolist()]
+            text = "\n".join(lines) + film.extra.get(reader, "\n")
+            (folder / f"{film.image_id}.txt").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _word(value: float) -> str:
+    return f"{value:.0f}" if value.is_integer() else f"{value:.{_DECIMALS}f}"
+
+
+def _pixel_size(film: Film) -> tuple[float, float]:
+    x, y = film.resized.pixel_factors if film.resized else (1.0, 1.0)
+    return PIXEL_SIZE_MM * x, PIXEL_SIZE_MM * y
+
+
+def _reader_files(survey: Survey) -> dict[str, dict[str, Path]]:
+    """The readers' files by name. They lie below AnnotationsByMD, or at the top in some copies."""
+    files = {}
     for reader, name in _READERS.items():
-        for place in (root / "AnnotationsByMD" / name, root / name):
-            if place.is_dir():
-                folders[reader] = place
-                break
-    if not folders:
-        raise DataError(f"{root / 'AnnotationsByMD'}: no reader's folder (400_senior, 400_junior)")
-    return folders
+        places = [place for place in (survey.root / "AnnotationsByMD" / name, survey.root / name) if place.is_dir()]
+        if places:
+            files[reader] = {path.stem: path for path in sorted(places[0].glob("*.txt"))}
+    if not files:
+        line = f"{survey.root / 'AnnotationsByMD'}: no reader's folder (400_senior, 400_junior)"
+        survey.add("annotation missing", line, error=line)
+    return files
 
 
-def _read_folder(root: Path, split: str, truth: str) -> list[Record]:
-    images = find_images(root / "RawImage" / FOLDERS[split])
-    files = {reader: {path.stem: path for path in folder.glob("*.txt")} for reader, folder in reader_folders(root).items()}
+def _scan_part(survey: Survey, folder: Path, split: str, files: dict[str, dict[str, Path]], manifest: Manifest) -> None:
+    paths = image_files(folder)
+    images = {path.stem: path for path in paths}
+    readers: dict[str, dict[str, np.ndarray]] = {name: {} for name in images}
+    rest: dict[str, dict[str, str]] = {name: {} for name in images}
     for reader, found in files.items():
-        # the annotation folders hold all 400 images, so a text file without an image of this split is no error
-        match_names(images, {name: path for name, path in found.items() if name in images}, f"{reader} reader's points")
-    records, manifest = [], Manifest(root)
-    for name, image_path in images.items():
-        readers = {reader: read_points(files[reader][name]) for reader in files}
-        records.append(
-            Record(
-                image_id=name,
-                image_path=image_path,
-                points_px=ground_truth(readers, truth, str(image_path)),
-                pixel_size=manifest.scaled_pixel_size(image_path, PIXEL_SIZE_MM),
-                device=DEVICE,
-                split=split,
-                readers=readers,
-            )
-        )
-    return records
+        # the folders hold the points of all 400 images: only those between this split's first and last are its own
+        own = {n: p for n, p in found.items() if images and min(images) <= n <= max(images)}
+        survey.match(images, own, split, f"{reader} reader's points", blocks=(True, False))
+        for name in (path.stem for path in paths if path.stem in own):
+            if (points := _scan_points(survey, name, split, reader, own[name])) is not None:
+                readers[name][reader], rest[name][reader] = points
+    for path in paths:
+        film = Film(image_id=path.stem, path=path, split=split, device=DEVICE, readers=readers[path.stem],
+                    resized=survey.sizes_before(manifest, path, path.stem), extra=rest[path.stem])  # fmt: skip
+        survey.films.append(replace(film, pixel_size=_pixel_size(film)))
 
 
-def read_points(path: Path) -> np.ndarray:
-    """One reader's file -> float64 [19, 2] source px; the classification rows behind the points are ignored."""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[: len(ISBI19)]
+def _scan_points(survey: Survey, name: str, split: str, reader: str, path: Path) -> tuple[np.ndarray, str] | None:
+    try:
+        points, rest = read_points(path)
+    except DataError as error:
+        reason = str(error).removeprefix(f"{path}: ").split(";")[0]
+        line = f"{name}: {reader} reader's file: {reason}"
+        survey.add("annotation broken", line, name, error=str(error), split=split)
+        return None
+    unset = tuple(s for s, point in zip(ISBI19.symbols, points, strict=True) if np.isnan(point).all())
+    survey.unset_points(name, unset, reader)
+    return points, rest
+
+
+def read_points(path: Path) -> tuple[np.ndarray, str]:
+    """One reader's file -> points float64 [19, 2] source px, and the rows of classification behind them as they stand."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.split("\n")[: len(ISBI19)]
     try:
         points = np.array([[float(word) for word in line.split(",")] for line in lines])
         if points.shape != (len(ISBI19), 2):
@@ -81,4 +120,5 @@ def read_points(path: Path) -> np.ndarray:
             raise ValueError("a point at infinity")
     except ValueError as error:
         raise DataError(f"{path}: not 19 lines 'x,y' ({error}); restore the file") from error
-    return np.where((points == -1).all(axis=1, keepdims=True), np.nan, points)
+    points = np.where((points == -1).all(axis=1, keepdims=True), np.nan, points)
+    return points, text.removeprefix("\n".join(lines))

@@ -72,18 +72,6 @@ class Manifest:
             raise DataError(f"{image_path}: not in {MANIFEST_NAME}; a prepared data set takes no further images")
         return self._images[name]
 
-    def pixel_size(self, image_path: Path, size_mm: float) -> tuple[float, float]:
-        """(sx, sy) in mm out of the one number that a file of the (perhaps prepared) data set holds."""
-        resized = self.of(image_path)
-        x, y = resized.stretch if resized else (1.0, 1.0)
-        return size_mm * x, size_mm * y
-
-    def scaled_pixel_size(self, image_path: Path, source_mm: float) -> tuple[float, float]:
-        """(sx, sy) in mm out of the pixel size that the image had before it was (perhaps) made smaller."""
-        resized = self.of(image_path)
-        x, y = resized.pixel_factors if resized else (1.0, 1.0)
-        return source_mm * x, source_mm * y
-
 
 def _size(sides: list) -> tuple[int, int]:
     height, width = sides

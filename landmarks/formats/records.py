@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.metrics import known_mean
-from landmarks.radiograph import IMAGE_SUFFIXES, image_files
 from landmarks.schema import LandmarkSet
 
 
@@ -77,48 +76,3 @@ def ground_truth(readers: dict[str, np.ndarray], which: str, where: str) -> np.n
         return readers[which]
     mean = known_mean(np.stack(list(readers.values())), axis=0)
     return np.ceil(mean) if which == "official" else mean
-
-
-def find_images(folder: Path) -> dict[str, Path]:
-    """Image files of a folder by name without suffix. Raises: DataError on a missing folder or a doubled name."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; see data/README.md for the layout")
-    found: dict[str, Path] = {}
-    for path in image_files(folder):
-        if path.stem in found:
-            raise DataError(f"{path}: a second image of the name '{path.stem}' beside {found[path.stem].name}")
-        found[path.stem] = path
-    if not found:
-        raise DataError(f"{folder}: no images ({', '.join(IMAGE_SUFFIXES)})")
-    return found
-
-
-def match_names(images: dict[str, Path], annotated: dict[str, Path], what: str) -> None:
-    """Raises: DataError naming the first image without annotation, or the reverse."""
-    for name in sorted(images.keys() - annotated.keys()):
-        others = len(images.keys() - annotated.keys()) - 1
-        raise DataError(f"{images[name]}: image without {what}{_and_more(others)}; add the file or remove the image")
-    for name in sorted(annotated.keys() - images.keys()):
-        others = len(annotated.keys() - images.keys()) - 1
-        raise DataError(f"{annotated[name]}: {what} without image{_and_more(others)}; add the image or remove the file")
-
-
-def cut_validation(records: list[Record], split: str, fraction: float, seed: int) -> list[Record]:
-    """The part 'train' or 'valid' of training images: 'valid' takes this fraction, drawn by seed, at least one image.
-
-    Raises: DataError where there is no such part.
-    """
-    if not fraction:
-        if split == "valid":
-            raise DataError("data.val_fraction: 0 leaves no split 'valid'; write a fraction above 0, or another data.val_split")
-        return records
-    if len(records) < 2:
-        raise DataError("data.val_fraction: a single training image leaves none to validate on; add images")
-    order = np.random.default_rng([seed, 0x5E1]).permutation(len(records))
-    chosen = np.zeros(len(records), dtype=bool)
-    chosen[order[: max(1, round(len(records) * fraction))]] = True
-    return [record for record, out in zip(records, chosen, strict=True) if out == (split == "valid")]
-
-
-def _and_more(count: int) -> str:
-    return f" (and {count} more)" if count else ""

@@ -5,6 +5,7 @@ import logging
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,13 +13,11 @@ from tqdm import tqdm
 
 from landmarks.data.resources import usable_cores
 from landmarks.filelock import exclusive
-from landmarks.formats.aariz import SPLITS, find_split, read_aariz, split_folder
-from landmarks.formats.isbi2015 import read_isbi
 from landmarks.formats.manifest import MANIFEST_NAME, Resized, image_name
+from landmarks.formats.reading import format_named, survey_dataset
 from landmarks.formats.records import DataError
-from landmarks.formats.table import read_table
+from landmarks.formats.survey import Film, Survey
 from landmarks.geometry import resize_map
-from landmarks.prepare.points import write_aariz_points, write_isbi_points, write_table_points
 from landmarks.radiograph import ImageError, read_gray
 
 log = logging.getLogger(__name__)
@@ -43,18 +42,19 @@ def prepare(root: Path, data_format: str, output: Path, *, long_side: int, jpeg:
     root, output = Path(root), Path(output)
     settings = {"format": data_format, "long_side": long_side, "jpeg": jpeg, "source": root.name}
     _check_places(root, output, long_side, jpeg)
-    paths = _image_paths(root, data_format)
+    survey = _sound_survey(root, data_format)
     output.mkdir(parents=True, exist_ok=True)
     with exclusive(output / _LOCK_NAME, lambda: log.info(f"waiting for another process that writes {output}")):
         if (output / MANIFEST_NAME).exists():
             raise DataError(f"{output}: already holds a prepared data set; choose a new folder or remove it")
         logged = _resume(output, settings)
-        images, files = _write_images(root, output, paths, logged, long_side, jpeg)
+        images, files = _write_images(survey, output, logged, long_side, jpeg)
         # images that have left the original since they were written, or are of another format there
         for file in {entry["file"] for entry in logged} - set(files.values()):
             (output / file).unlink()
-        write = {"isbi2015": write_isbi_points, "table": write_table_points}.get(data_format, write_aariz_points)
-        write(root, output, images, files)
+        films = [_prepared(film, output, image_name(root, film.path), images, files) for film in survey.films]
+        format_named(data_format).write(replace(survey, root=output, films=films), output)
+        _copy_terms(root, output)
         _write_manifest(output, settings, images)
         (output / _LOG_NAME).unlink()
     return images
@@ -77,35 +77,36 @@ def _check_places(root: Path, output: Path, long_side: int, jpeg: int | None) ->
         raise DataError(f"{output}: not empty; name a new folder")
 
 
-def _image_paths(root: Path, data_format: str) -> list[Path]:
-    """Images of all splits; the readers raise what is wrong with the data set before anything is written."""
-    if data_format == "isbi2015":
-        records = read_isbi(root, split="all", truth="mean", val_fraction=0, seed=0).records
-    elif data_format == "table":
-        records = read_table(root, split="all", val_fraction=0, seed=0).records
-    else:
-        records = [r for split in present_splits(root) for r in read_aariz(root, split=split, truth="mean").records]
-    if not records:
-        raise DataError(f"{root}: no images")
+def _sound_survey(root: Path, data_format: str) -> Survey:
+    """The films of all splits. Raises: DataError with what is wrong with the data set before anything is written."""
+    survey = survey_dataset(data_format, root)
+    survey.stop_at_first("all")
     # the copy has each image at the same place below its own folder: one from elsewhere would be written over
-    inside = root / "images" if data_format == "table" else root
-    for record in records:
-        if not _is_below(record.image_path, inside):
-            raise DataError(f"{record.image_path}: lies outside {inside}; to prepare it, put it or a link to it there")
-    return [record.image_path for record in records]
+    for film in survey.films:
+        if not _is_below(film.path, root):
+            raise DataError(f"{film.path}: lies outside {root}; to prepare it, put it or a link to it there")
+    return survey
+
+
+def _prepared(film: Film, output: Path, name: str, images: dict[str, Resized], files: dict[str, str]) -> Film:
+    """The film of the copy: its image there, points and pixel size in the copy's pixels."""
+    resized = images[name]
+    readers = {reader: resized.to_copy(points_px) for reader, points_px in film.readers.items()}
+    x, y = resized.pixel_factors
+    pixel_size = film.pixel_size and (film.pixel_size[0] * x, film.pixel_size[1] * y)
+    return replace(film, path=output / files[name], readers=readers, pixel_size=pixel_size, size=resized.size, resized=resized)
+
+
+def _copy_terms(root: Path, output: Path) -> None:
+    """What the set's authors say of it and of its use stays with the copy."""
+    for path in root.iterdir():
+        if path.is_file() and path.name.lower().startswith(("readme", "license", "licence")):
+            shutil.copyfile(path, output / path.name)
 
 
 def _is_below(path: Path, folder: Path) -> bool:
     """By its words: a link below the folder may lead anywhere."""
     return path.is_relative_to(folder) and ".." not in path.relative_to(folder).parts
-
-
-def present_splits(root: Path) -> list[str]:
-    """The splits that a (perhaps partial) Aariz folder has. Raises: DataError where it has none."""
-    found = [split for split in SPLITS if find_split(root, split)]
-    if not found:
-        split_folder(root, SPLITS[0])
-    return found
 
 
 def _resume(output: Path, settings: dict) -> list[dict]:
@@ -135,13 +136,13 @@ def _parsed(line: str) -> dict | None:
 
 
 def _write_images(
-    root: Path, output: Path, paths: list[Path], logged: list[dict], long_side: int, jpeg: int | None
+    survey: Survey, output: Path, logged: list[dict], long_side: int, jpeg: int | None
 ) -> tuple[dict[str, Resized], dict[str, str]]:
     """Sizes, and files below the output, by image name."""
     done, writing = {entry["image"]: entry for entry in logged}, threading.Lock()
 
     def one(path: Path) -> dict:
-        name, stat = image_name(root, path), path.stat()
+        name, stat = image_name(survey.root, path), path.stat()
         state = [stat.st_size, stat.st_mtime_ns]
         if name in done and done[name]["state"] == state:
             return done[name]
@@ -153,7 +154,7 @@ def _write_images(
 
     entries, broken = [], []
     with (output / _LOG_NAME).open("a") as log_file, ThreadPoolExecutor(usable_cores()) as pool:
-        waiting = [pool.submit(one, path) for path in paths]
+        waiting = [pool.submit(one, film.path) for film in survey.films]
         try:
             for future in tqdm(waiting, desc="prepare", unit="img", mininterval=1):
                 try:

@@ -1,13 +1,12 @@
 """A synthetic data set in the exact Aariz layout, for first steps, tests and demonstrations without patients."""
 
-import json
 import multiprocessing
 import os
 import shutil
 import struct
 import zlib
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +14,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from landmarks.formats import aariz
+from landmarks.formats.survey import Film, Survey
 from landmarks.schema import AARIZ29
 from landmarks.synthetic.anatomy import sample_head
 from landmarks.synthetic.device import DEVICES, Device, radiograph
@@ -22,9 +23,7 @@ from landmarks.synthetic.device import DEVICES, Device, radiograph
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other images or annotations."""
 
-_READERS = ("Junior Orthodontists", "Senior Orthodontists")
-_POINTS = Path("Annotations", "Cephalometric Landmarks")
-_STAGES = Path("Annotations", "CVM Stages")
+_READERS = ("junior", "senior")
 _DIGITS = np.array(list("0123456789abcdefghijklmnopqrstuvwxyz"))
 
 # One reader's spread per axis in mm: made up. The order follows where models on Aariz and readers of ISBI 2015
@@ -76,14 +75,10 @@ def write_synthetic_dataset(output: Path, *, num: int, seed: int, height: int | 
     output.parent.mkdir(parents=True, exist_ok=True)
     unfinished = output.with_name(f".{output.name}.unfinished-{os.getpid()}")
     try:
-        for split in ("train", "valid", "test"):
-            for folder in (Path("Cephalograms"), _STAGES, *(_POINTS / reader for reader in _READERS)):
-                (unfinished / split / folder).mkdir(parents=True)
-        rows = _write_all(unfinished, plans, workers)
-        lines = ["cephalogram_id,machine,pixel_size,image_format,mode", *rows]
-        _write_text(unfinished / "cephalogram_machine_mappings.csv", "\n".join(lines) + "\n")
+        films = _draw_all(unfinished, plans, workers)
+        aariz.write(Survey(root=unfinished, landmarks=AARIZ29, films=films), unfinished)
         readme = _README.format(version=GENERATOR_VERSION, num=num, seed=seed, height=height or "each device's own")
-        _write_text(unfinished / "Readme.txt", readme)
+        (unfinished / "Readme.txt").write_text(readme, encoding="utf-8", newline="\n")
         if output.exists():
             output.rmdir()
         unfinished.rename(output)
@@ -117,38 +112,35 @@ def _plan(num: int, seed: int, height: int | None) -> list[_Plan]:
     ]
 
 
-def _write_all(folder: Path, plans: list[_Plan], workers: int) -> list[str]:
-    """Draw and write every plan; the CSV's rows in the plans' order."""
-    write = partial(_write_one, folder)
+def _draw_all(folder: Path, plans: list[_Plan], workers: int) -> list[Film]:
+    """Draw every plan and write its image; the films in the plans' order."""
+    draw = partial(_draw_one, folder)
     if workers == 1:
-        return [write(plan) for plan in tqdm(plans, desc="synthetic", unit="image", disable=None)]
+        return [draw(plan) for plan in tqdm(plans, desc="synthetic", unit="image", disable=None)]
     # Forking a process that already runs threads (torch, OpenCV) can hang.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        drawn = pool.map(write, plans, chunksize=4)
+        drawn = pool.map(draw, plans, chunksize=4)
         return list(tqdm(drawn, total=len(plans), desc="synthetic", unit="image", disable=None))
 
 
-def _write_one(folder: Path, plan: _Plan) -> str:
-    """Draw one image, write its four or five files, and return its row of the CSV."""
+def _draw_one(folder: Path, plan: _Plan) -> Film:
+    """Draw one image and write it."""
     rng = np.random.default_rng([plan.seed, GENERATOR_VERSION, plan.index])
-    ceph_id, device, split = _identifier(rng, "cksynth"), plan.device, folder / plan.split
-    size, pixel_mm = _film(plan)
+    ceph_id, device = _identifier(rng, "cksynth"), plan.device
+    size, pixel_mm = _size(plan)
     head = sample_head(rng)
     image, points_px = radiograph(head, device, size, pixel_mm, rng)
-    extension = str(rng.choice(device.extensions))
-    _write_image(split / "Cephalograms" / f"{ceph_id}.{extension}", image, device.color)
-    for reader in _READERS:
-        read_px = _read(points_px, size, pixel_mm, rng, is_junior=reader == _READERS[0])
-        _write_json(split / _POINTS / reader / f"{ceph_id}.json", _annotation(ceph_id, plan.split, read_px))
-    stage = {"id": _identifier(np.random.default_rng(head.cvm_stage), "ckcvm"),
-             "title": f"CVM-S{head.cvm_stage}", "value": head.cvm_stage}  # fmt: skip
-    cvm = {"ceph_id": ceph_id, "cvm_stage": stage, "dataset_name": "Aariz (synthetic)", "dataset_split": plan.split}
-    _write_json(split / _STAGES / f"{ceph_id}.json", cvm)
-    return f"{ceph_id},{device.name},{pixel_mm},{extension.lower()},{plan.split.capitalize()}"
+    film = Film(image_id=ceph_id, path=folder, split=plan.split, device=device.name, pixel_size=(pixel_mm, pixel_mm),
+                cvm_stage=head.cvm_stage)  # fmt: skip
+    path = folder / f"{aariz.image_place(film)}.{rng.choice(device.extensions)}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_image(path, image, device.color)
+    readers = {reader: _read(points_px, size, pixel_mm, rng, is_junior=reader == "junior") for reader in _READERS}
+    return replace(film, path=path, readers=readers)
 
 
-def _film(plan: _Plan) -> tuple[tuple[int, int], float]:
+def _size(plan: _Plan) -> tuple[tuple[int, int], float]:
     """Size in px and pixel size in mm; the size is rounded after the pixel size, which the CSV holds exactly."""
     (own_height, own_width), pixel_mm = plan.device.size, plan.device.pixel_mm
     if plan.height is None:
@@ -159,22 +151,13 @@ def _film(plan: _Plan) -> tuple[tuple[int, int], float]:
 
 def _read(points_px: np.ndarray, size: tuple[int, int], pixel_mm: float, rng: np.random.Generator,
           *, is_junior: bool) -> np.ndarray:  # fmt: skip
-    """What a reader clicks, int [29, 2] in pixels: the true point, the reader's own error, whole pixels."""
+    """What a reader clicks, [29, 2] in whole pixels: the true point and the reader's own error."""
     spread_mm = np.array([_READER_SD_MM[s] for s in AARIZ29.symbols])[:, None]
     error_mm = spread_mm * rng.standard_normal(points_px.shape)
     if is_junior:
         error_mm = error_mm * _JUNIOR_FACTOR + _JUNIOR_BIAS_MM
-    read_px = np.round(points_px + error_mm / pixel_mm).astype(int)
+    read_px = np.round(points_px + error_mm / pixel_mm)
     return read_px.clip(0, np.array(size[::-1]) - 1)
-
-
-def _annotation(ceph_id: str, split: str, points_px: np.ndarray) -> dict:
-    landmarks = [
-        {"landmark_id": _identifier(np.random.default_rng(k), "ckr"), "title": AARIZ29.title(symbol),
-         "symbol": symbol, "value": {"x": int(x), "y": int(y)}}
-        for k, (symbol, (x, y)) in enumerate(zip(AARIZ29.symbols, points_px, strict=True))
-    ]  # fmt: skip
-    return {"ceph_id": ceph_id, "landmarks": landmarks, "dataset_name": "Aariz (synthetic)", "dataset_split": split}
 
 
 def _identifier(rng: np.random.Generator, start: str) -> str:
@@ -204,11 +187,3 @@ def _palette_png(gray: np.ndarray) -> bytes:
     for kind, data in ((b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(lines, 1)), (b"IEND", b"")):
         parts += [struct.pack(">I", len(data)), kind, data, struct.pack(">I", zlib.crc32(kind + data))]
     return b"".join(parts)
-
-
-def _write_json(path: Path, content: dict) -> None:
-    _write_text(path, json.dumps(content, indent=1) + "\n")
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")

@@ -11,12 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from landmarks.check.inventory import take_inventory
 from landmarks.check.points import check_points
 from landmarks.check.run import check_dataset, check_report, write_check
 from landmarks.check.store import state_of_files, store_check, stored_findings
 from landmarks.config import DataConfig
 from landmarks.formats.aariz import CSV_NAME
+from landmarks.formats.reading import survey_dataset
 from landmarks.formats.records import DataError
 from landmarks.radiograph import read_gray
 from landmarks.synthetic.dataset import write_synthetic_dataset
@@ -136,38 +136,38 @@ def planter(sound, tmp_path_factory):
 
 def test_sound_images_are_not_accused(sound):
     check = check_dataset(sound, "aariz")
-    assert len(check.accused) <= len(check.inventory.entries) // 100, check_report(check)
+    assert len(check.accused) <= len(check.survey.films) // 100, check_report(check)
     assert {row.verdict for row in check.devices} == {"plausible"}
 
 
 def test_every_planted_defect_is_found(planter):
     check = check_dataset(planter.root, "aariz")
     found = {}
-    for finding in check.inventory.findings:
+    for finding in check.survey.findings:
         found.setdefault(finding.kind, set()).update(finding.images)
     for kind, names in planter.planted.items():
         assert names <= found.get(kind, set()), f"{kind}: {names - found.get(kind, set())} not found\n{check_report(check)}"
-    swaps = [f.text for f in check.inventory.findings if f.kind == "likely swap"]
+    swaps = [f.text for f in check.survey.findings if f.kind == "likely swap"]
     assert [sum(pair in text for text in swaps) for pair in ("Li/Ls", "Me/Gn", "UPM/LPM")] == [2, 2, 1], swaps
     verdicts = {row.device: row.verdict for row in check.devices}
     assert verdicts.pop("Hyperion X5") == "impossible"  # 0.6 times the norm
     assert set(verdicts.values()) == {"plausible"}
-    sound = {entry.image_id for entry in check.inventory.entries} - set().union(*planter.planted.values())
+    sound = {film.image_id for film in check.survey.films} - set().union(*planter.planted.values())
     assert len(check.accused & sound) <= len(sound) // 100, check_report(check)
 
 
 @pytest.mark.parametrize("pair", [("Li", "Ls"), ("A", "B")])
 def test_a_frequent_exchange_is_no_habit(sound, pair):
     """By both readers in 6 of 28 images: more than one in ten used to pass for this data set's own spread."""
-    inventory = take_inventory(sound, "aariz")
-    inventory.entries = sorted(inventory.entries, key=lambda entry: entry.image_id)[:28]
-    wrong = inventory.entries[::5]
-    places = [inventory.landmarks.symbols.index(symbol) for symbol in pair]
-    for points in (points for entry in wrong for points in entry.readers.values()):
+    survey = survey_dataset("aariz", sound)
+    survey.films = sorted(survey.films, key=lambda film: film.image_id)[:28]
+    wrong = survey.films[::5]
+    places = [survey.landmarks.symbols.index(symbol) for symbol in pair]
+    for points in (points for film in wrong for points in film.readers.values()):
         points[places] = points[places[::-1]]
-    check_points(inventory)
-    found = {(f.kind, f.images[0], f.symbols) for f in inventory.findings}
-    assert found == {("likely swap", entry.image_id, pair) for entry in wrong}
+    check_points(survey)
+    found = {(f.kind, f.images[0], f.symbols) for f in survey.findings}
+    assert found == {("likely swap", film.image_id, pair) for film in wrong}
 
 
 def test_report_files_and_the_lines_of_a_run(planter, tmp_path):
@@ -224,7 +224,7 @@ def test_table_without_known_landmarks(tmp_path):
         cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), image)
     (tmp_path / "landmarks.csv").write_text("image,P_x,P_y\na.png,1,2\nb.png,70,2\nd.png,1,1\n")
     check = check_dataset(tmp_path, "table")
-    assert [(f.kind, f.images) for f in check.inventory.findings] == [
+    assert [(f.kind, f.images) for f in check.survey.findings] == [
         ("annotation missing", ("c",)), ("image missing", ("d",)), ("point outside", ("b",))]  # fmt: skip
     assert check.devices[0].verdict == "unknown"
 
@@ -235,22 +235,22 @@ def test_the_check_finds_what_training_refuses(tmp_path, sound):
         cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), np.eye(60, dtype=np.uint8))
     cells = "a.png,#WERT!,2,0.1\nb.png,1,2,0\nc.png,-inf,,0.1\n"
     (tmp_path / "landmarks.csv").write_text("image, S_x, S_y, pixel_size\n" + cells)
-    found = take_inventory(tmp_path, "table").findings
+    found = survey_dataset("table", tmp_path).findings
     assert [(f.kind, f.images) for f in found] == [("broken cell", (name,)) for name in "abc"]
     aariz = shutil.copytree(sound, tmp_path / "aariz")
     stage = sorted((aariz / "train" / "Annotations" / "CVM Stages").glob("*.json"))[0]
     stage.write_text("{")
-    assert [(f.kind, f.images) for f in take_inventory(aariz, "aariz").findings] == [("CVM stage broken", (stage.stem,))]
+    assert [(f.kind, f.images) for f in survey_dataset("aariz", aariz).findings] == [("CVM stage broken", (stage.stem,))]
 
 
 def test_symbols_of_another_kind_in_an_aariz_file(sound, tmp_path):
     plant = Planter(shutil.copytree(sound, tmp_path / "set"))
     plant.edit(sorted(plant.images)[0], lambda _, all_: all_.append({"symbol": "Note", "value": "by hand"}))
-    assert not take_inventory(plant.root, "aariz").findings
+    assert not survey_dataset("aariz", plant.root).findings
 
 
 def test_real_sets(real_data):
     check = check_dataset(real_data / "aariz_mini", "aariz")
     assert not check.accused
-    assert {f.kind for f in check.inventory.findings} == {"identical readers", "landmark missing"}
+    assert {f.kind for f in check.survey.findings} == {"identical readers", "landmark missing"}
     assert check.devices[0].verdict == "plausible"

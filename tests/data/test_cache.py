@@ -27,11 +27,11 @@ import logging, sys
 from pathlib import Path
 from landmarks.config import DataConfig
 from landmarks.data.cache import open_store
-from landmarks.formats.aariz import read_aariz
+from landmarks.formats.reading import read_dataset
 print("start", flush=True)
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
 data = DataConfig(format="aariz", root=sys.argv[1], image_size=(256, 256), cache=sys.argv[3], cache_dir=sys.argv[2])
-records = read_aariz(Path(sys.argv[1]), split="train", truth="mean").records
+records = read_dataset("aariz", sys.argv[1], split="train").records
 store = open_store(records, data)
 print("done", store.num_bytes, flush=True)
 {more}

@@ -74,9 +74,9 @@ def test_capitalised_split_folders_are_the_same(aariz):
 @pytest.mark.parametrize(
     ("spoil", "line"),
     [
-        (lambda root: first_annotation(root).unlink(), "image without senior reader's annotation"),
+        (lambda root: first_annotation(root).unlink(), "image without senior reader's points"),
         (lambda root: (root / "train/Annotations/Cephalometric Landmarks/Junior Orthodontists/x.json").write_text("{}"),
-         "annotation without image"),
+         "junior reader's points without image"),
         (lambda root: first_annotation(root).write_text('{"landmarks": ['), "broken JSON"),
         (lambda root: first_annotation(root).write_text('{"points": []}'), "not an Aariz annotation"),
         (lambda root: (root / "cephalogram_machine_mappings.csv").unlink(), "no such file; the Aariz CSV"),
@@ -194,7 +194,7 @@ def test_isbi_layout(isbi_root):
     assert train.landmarks == ISBI19
     np.testing.assert_array_equal(test.records[0].points_px[3], [4, 6])
     assert not {r.image_id for r in train.records} & {r.image_id for r in valid.records}
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="no images of split 'test2'; there are test1, train"):
         read_split(data, "test2", seed=1)
     (isbi_root / "AnnotationsByMD/400_senior/152.txt").write_text("1,2\n3\n")
     with pytest.raises(DataError, match="not 19 lines"):

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from landmarks.check.inventory import take_inventory
 from landmarks.config import DataConfig
 from landmarks.data.loading import open_dataset, read_split
+from landmarks.formats.reading import survey_dataset
 from landmarks.formats.records import DataError
 
 
@@ -44,11 +44,12 @@ def test_a_split_column_without_valid(tmp_path, caplog):
     ids = {split: {record.image_id for record in part.records} for split, part in parts.items()}
     assert ids["train"] | ids["valid"] == {"a", "b", "c"}
     assert (len(ids["train"]), len(ids["valid"]), ids["test"]) == (2, 1, {"d"})
-    told = [line for line in caplog.messages if "no rows of split 'valid'; 1 of 3 rows of 'train' are held out" in line]
+    line = "no images of split 'valid'; 1 of 3 images of 'train' are held out"
+    told = [message for message in caplog.messages if line in message]
     assert len(told) == 2, "once by each part"
     by_test = dataclasses.replace(data, val_split="test")
     assert len(read_split(by_test, "train", seed=0).records) == 3
-    with pytest.raises(DataError, match="no rows of split 'valid'; there are test, train"):
+    with pytest.raises(DataError, match="no images of split 'valid'; there are test, train"):
         read_split(by_test, "valid", seed=0)
     with pytest.raises(DataError, match="0 leaves no split 'valid'"):
         read_split(dataclasses.replace(data, val_fraction=0), "valid", seed=0)
@@ -102,7 +103,7 @@ def test_a_broken_csv_is_one_line_with_its_place(tmp_path, content, line):
     assert len(str(caught.value)) < 300
     if "inf" not in line:  # the check lists what single cells hold
         with pytest.raises(DataError, match=line):
-            take_inventory(tmp_path / "t", "table")
+            survey_dataset("table", tmp_path / "t")
 
 
 def test_blanks_in_a_csv_mean_nothing(tmp_path):

@@ -128,7 +128,7 @@ def test_no_original_outside_the_data_set_is_written_over(tmp_path, cell):
     with (root / "landmarks.csv").open("a") as file:
         file.write(f"{cell},1,2,3,4\n")
     assert len(read(root, "table", "all")) == 2
-    with pytest.raises(DataError, match=r"b\.png: lies outside .*images"):
+    with pytest.raises(DataError, match=r"b\.png: lies outside "):
         prepare(root, "table", tmp_path / "small", long_side=100, jpeg=None)
     assert not (tmp_path / "small").exists()
     (root / "images" / "b.png").symlink_to(original.resolve())
@@ -165,7 +165,7 @@ def test_a_log_cut_off_in_its_first_line_and_points_that_are_none(tmp_path):
     small.mkdir()
     (small / "prepared.unfinished.jsonl").write_text('{"format": "ta')
     prepare(root, "table", small, long_side=100, jpeg=None)
-    assert (small / "landmarks.csv").read_text().splitlines()[1].endswith(",-1,-1")
+    assert (small / "landmarks.csv").read_text().splitlines()[1] == "a.png,33.1675,66.333333,,,,unknown"
     manifest = small / "prepared.json"
     manifest.write_text(manifest.read_text().replace("300,", ""))
     with pytest.raises(DataError, match=r"prepared\.json: broken"):

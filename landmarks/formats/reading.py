@@ -1,0 +1,137 @@
+"""Reading a data set of any format: all that is there with its defects, or strictly, as training and evaluation do."""
+
+import difflib
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+from landmarks.formats import FORMATS
+from landmarks.formats.exclusions import read_exclusions, unknown_ids
+from landmarks.formats.records import DataError, Record, RecordSet, ground_truth
+from landmarks.formats.splits import films_of_split
+from landmarks.formats.survey import TRUTH, Film, Survey
+from landmarks.schema import LandmarkSet
+
+
+def format_named(name: str) -> ModuleType:
+    """The module of a format. Raises: DataError with the nearest names where it is unknown."""
+    if name in FORMATS:
+        return FORMATS[name]
+    near = difflib.get_close_matches(name, FORMATS, n=2, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    raise DataError(f"data.format: unknown format '{name}'; {hint}known are {', '.join(FORMATS)}")
+
+
+def survey_dataset(data_format: str, root: Path) -> Survey:
+    """Everything below `root`, defects included. Raises: DataError where it is no data set of this format at all."""
+    module, root = format_named(data_format), Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; set data.root (or --root) to the folder of the data set")
+    survey = module.scan(root)
+    if not survey.films:
+        why = next((f" ({finding.error})" for finding in survey.findings if finding.error), "")
+        raise DataError(f"{root}: no images in the layout of '{data_format}'; see data/README.md{why}")
+    _doubled_ids(survey)
+    return survey
+
+
+def read_dataset(
+    data_format: str,
+    root: str | Path,
+    *,
+    split: str = "all",
+    ground_truth: str = "mean",
+    val_fraction: float = 0.1,
+    seed: int = 0,
+    hold_out: bool = True,
+    exclude: str | Path = "",
+    landmarks: tuple[str, ...] = (),
+) -> RecordSet:
+    """The records of one split of a data set of any format, in the order of its files.
+
+    Args:
+        split: a split that the set names, 'all', or train and valid, cut by `val_fraction` and `seed` where it names none.
+        ground_truth: mean, senior or junior reader, or official (the rule of the Aariz authors).
+        hold_out: whether 'valid' is held out of 'train' where the set names splits but no 'valid'.
+        exclude: CSV file `image,reason` of images to leave out.
+        landmarks: symbols or groups, in this order; empty means all.
+    Raises: DataError naming the first file that is missing, broken or contradicts another one.
+
+    >>> records = read_dataset("isbi2015", "data/ISBI2015", split="test1")  # doctest: +SKIP
+    >>> records.records[0].points_px.shape  # doctest: +SKIP
+    (19, 2)
+    """
+    survey = survey_dataset(data_format, Path(root))
+    _check_truth(survey, ground_truth, data_format)
+    survey.stop_at_first(split)
+    films, note = films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
+    notes = [*survey.notes, note]
+    if exclude:
+        excluded = read_exclusions(Path(exclude)).keys()
+        notes.append(unknown_ids(excluded, {film.image_id for film in survey.films}))
+        films = [film for film in films if film.image_id not in excluded]
+    if not films:
+        raise DataError(f"{root}: no images in split '{split}'")
+    records = tuple(_record(film, ground_truth) for film in films)
+    return _chosen(RecordSet(landmarks=survey.landmarks, records=records, note="\n".join(filter(None, notes))), landmarks)
+
+
+def landmarks_of(data_format: str, root: Path) -> LandmarkSet:
+    """The landmarks of a data set; its files are read only where the format does not fix them. Raises: DataError."""
+    return format_named(data_format).LANDMARKS or survey_dataset(data_format, root).landmarks
+
+
+def chosen_symbols(every: LandmarkSet, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The landmarks that symbols and groups name, in this order; all where no name is given. Raises: ValueError."""
+    return tuple(symbol for name in names for symbol in every.members(name)) if names else every.symbols
+
+
+def _check_truth(survey: Survey, truth: str, data_format: str) -> None:
+    if survey.truths and truth not in survey.truths:
+        words = f"{', '.join(survey.truths[:-1])} or {survey.truths[-1]}"
+        raise DataError(f"data.ground_truth: {truth} is no rule of the format {data_format}; use {words}")
+
+
+def _chosen(found: RecordSet, names: tuple[str, ...]) -> RecordSet:
+    try:
+        return found.select(chosen_symbols(found.landmarks, names))
+    except ValueError as error:
+        raise DataError(f"data.landmarks: {error}") from error
+
+
+def _doubled_ids(survey: Survey) -> None:
+    """Puts images of one id in front of all other findings: two of one split block it."""
+    before, survey.findings = survey.findings, []
+    counts = Counter(film.image_id for film in survey.films)
+    for name in (name for name, count in counts.items() if count > 1):
+        films = [film for film in survey.films if film.image_id == name]
+        splits, paths = [film.split for film in films], [film.path for film in films]
+        twice = next((split for split in splits if splits.count(split) > 1), None)
+        what = "stands in two rows" if paths[0] == paths[1] else f"a second image with the id '{name}' beside {paths[0].name}"
+        error = "" if twice is None else f"{paths[1]}: {what}; keep one"
+        places = ", ".join(path.relative_to(survey.root).as_posix() for path in paths)
+        survey.add("doubled id", f"{name}: the id of {len(films)} images: {places}", name, error=error, split=twice or "")
+    survey.findings += before
+
+
+def _record(film: Film, truth: str) -> Record:
+    return Record(
+        image_id=film.image_id,
+        image_path=film.path,
+        points_px=_truth(film, truth),
+        pixel_size=film.pixel_size,
+        device=film.device,
+        split=film.split,
+        readers={} if TRUTH in film.readers else film.readers,
+        cvm_stage=film.cvm_stage,
+    )
+
+
+def _truth(film: Film, truth: str):
+    """The official rule rounds up in pixels of the original, so a prepared copy goes back to them for it."""
+    if TRUTH in film.readers:
+        return film.readers[TRUTH]
+    if truth != "official" or film.resized is None:
+        return ground_truth(film.readers, truth, str(film.path))
+    readers = {name: film.resized.to_source(points).round(3) for name, points in film.readers.items()}
+    return film.resized.to_copy(ground_truth(readers, truth, str(film.path)))
