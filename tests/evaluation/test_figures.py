@@ -10,7 +10,7 @@ from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.figures import ErrorFigures
 from landmarks.evaluation.judge import judge
 from landmarks.evaluation.readers import reader_figures
-from landmarks.formats.isbi2015 import read_isbi
+from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import Record, RecordSet
 from landmarks.prediction import Prediction
 from landmarks.schema import ISBI19
@@ -122,7 +122,7 @@ def test_readers_are_the_floor_per_landmark(evaluation):
 
 def test_junior_against_senior_of_the_real_set(real_data, protocol):
     """The whole of it, as if the junior reader were the model; known worst points of the set come out worst."""
-    records = read_isbi(real_data / "isbi2015", split="all", truth="senior", val_fraction=0, seed=0)
+    records = read_dataset("isbi2015", real_data / "isbi2015", ground_truth="senior")
     junior = np.stack([record.readers["junior"] for record in records.records])
     figures = judge(evaluate_prediction(records, Prediction.of_points(junior)), protocol).figures
     floor = {symbol: part.between.mre_mm for symbol, part in figures.readers.landmarks.items()}

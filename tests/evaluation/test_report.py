@@ -17,7 +17,7 @@ from landmarks.evaluation.calibration import FILE_NAME, calibrate
 from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.judge import judge
 from landmarks.evaluation.report.write import headline, write_report
-from landmarks.formats.aariz import read_aariz
+from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import RecordSet
 from landmarks.models.build import build_model, landmarks_to_dict
 from landmarks.prediction import Prediction
@@ -52,7 +52,7 @@ def wrong_records(tmp_path_factory):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    return read_aariz(root, split="all", truth="mean")
+    return read_dataset("aariz", root)
 
 
 def table_rows(path) -> list[dict[str, str]]:
