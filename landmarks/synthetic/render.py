@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from landmarks.synthetic.anatomy import Head, smooth_curve
+from landmarks.synthetic.anatomy import Head
+from landmarks.template import INCISOR, MOLAR, PREMOLAR, smooth_curve
 
 _SHIFT = 4  # cv2 draws at 1/16 px
 _COARSE = 4  # soft shapes are drawn on a grid this much coarser: their blur costs 16 times less there
@@ -185,16 +186,6 @@ def _draw_mandible(film: Film, head: Head, rng: np.random.Generator) -> None:
     film.fill(ellipse(head["Co"] + (2.2, 4.5), (4.2, 3.8)), 0.1, soft_mm=1.0)
 
 
-# Outlines of teeth in shares of their length (0 tip, 1 apex) and mm to the front of the axis.
-_INCISOR = [(0, 0.4), (0.1, 1.5), (0.25, 2.9), (0.36, 3.3), (0.44, 2.9), (0.7, 2.2), (0.9, 1.2), (1, 0),
-            (0.9, -1.2), (0.7, -2.2), (0.44, -3.0), (0.34, -3.1), (0.22, -1.8), (0.1, -0.9), (0, -0.4)]  # fmt: skip
-_PREMOLAR = [(0, 0), (0.06, 2.0), (0.16, 3.4), (0.3, 3.2), (0.4, 2.5), (0.7, 1.9), (0.93, 1.0), (1, 0),
-             (0.93, -1.0), (0.7, -1.9), (0.4, -2.5), (0.3, -3.2), (0.16, -3.4), (0.06, -2.0)]  # fmt: skip
-_MOLAR = [(0, 0), (0.05, 1.4), (0.14, 2.9), (0.28, 2.7), (0.4, 2.2), (0.7, 1.6), (0.95, 0.4), (0.93, -1.2),
-          (0.7, -2.0), (0.5, -2.8), (0.7, -4.0), (0.93, -6.2), (0.97, -7.6), (0.7, -7.4), (0.4, -7.2), (0.28, -7.7),
-          (0.14, -7.8), (0.04, -6.4), (0.01, -5.2), (0.08, -2.6)]  # fmt: skip
-
-
 def _draw_tooth(film: Film, outline: list, tip: np.ndarray, apex: np.ndarray, strength: float) -> None:
     axis = apex - tip
     ahead = np.array([-axis[1], axis[0]]) / np.linalg.norm(axis)
@@ -206,7 +197,7 @@ def _draw_tooth(film: Film, outline: list, tip: np.ndarray, apex: np.ndarray, st
     crown = tooth[(tooth - tip) @ axis / (axis @ axis) < 0.36]
     film.fill(crown, 0.3 * strength, soft_mm=0.4)
     film.line(tooth, 0.08 * strength, width_mm=0.5)
-    if outline is not _MOLAR:
+    if outline is not MOLAR:
         film.line(np.array([tip + 0.25 * axis, tip + 0.92 * axis]), -0.1 * strength, width_mm=0.9)
 
 
@@ -220,9 +211,9 @@ def _tooth_row(head: Head, arch: str, rng: np.random.Generator) -> list[tuple[li
     root = np.array([ahead[1], -ahead[0]]) if arch == "U" else np.array([-ahead[1], ahead[0]])
     to_front = incisor - premolar
     first, canine = (min(mm, share * to_front @ ahead) * ahead for mm, share in ((7.3, 0.36), (14.0, 0.7)))
-    row = [(_MOLAR, molar - 10.6 * ahead - 0.4 * root, 19.0), (_MOLAR, molar, 20.0), (_PREMOLAR, premolar, 21.0),
-           (_PREMOLAR, premolar + first - 0.3 * root, 21.5),
-           (_PREMOLAR, premolar + canine - 0.8 * root, 25.0)]  # fmt: skip
+    row = [(MOLAR, molar - 10.6 * ahead - 0.4 * root, 19.0), (MOLAR, molar, 20.0), (PREMOLAR, premolar, 21.0),
+           (PREMOLAR, premolar + first - 0.3 * root, 21.5),
+           (PREMOLAR, premolar + canine - 0.8 * root, 25.0)]  # fmt: skip
     return [(outline, tip, tip + mm * (root + ahead * rng.normal(-0.08, 0.05))) for outline, tip, mm in row]
 
 
@@ -238,8 +229,8 @@ def _draw_teeth(film: Film, head: Head, rng: np.random.Generator) -> None:
             if filled == i:
                 film.fill(ellipse(tip + 0.11 * (apex - tip), (2.2, 1.2)), 0.9)
         tip, apex = head[f"{arch}IT"], head[f"{arch}IA"]
-        _draw_tooth(film, _INCISOR, tip + rng.normal(-1.2, 0.4, 2) * (1, 0), apex - np.array((1.5, 0.0)), 0.3 * k)
-        _draw_tooth(film, _INCISOR, tip, apex, 0.95 * k)
+        _draw_tooth(film, INCISOR, tip + rng.normal(-1.2, 0.4, 2) * (1, 0), apex - np.array((1.5, 0.0)), 0.3 * k)
+        _draw_tooth(film, INCISOR, tip, apex, 0.95 * k)
         if has_braces:
             brackets = np.array([t + 0.2 * (a - t) for _, t, a in row[1:]] + [tip + 0.2 * (apex - tip) + (3.0, 0)])
             film.line(smooth_curve(brackets), 0.5, width_mm=0.5, soft_mm=0.1)
