@@ -22,6 +22,11 @@ class Analysis:
     """Measurements that belong here and need landmarks which no set has (measurements.OTHER_LANDMARKS)."""
     note: str = ""
 
+    @property
+    def plane_lines(self) -> tuple[tuple[str, str], ...]:
+        """The lines of its planes, each through two points."""
+        return tuple(PLANES[name] for name in self.planes)
+
 
 # Lines to draw, each through two points; a point A+B is the middle of two landmarks.
 PLANES = {

@@ -32,9 +32,8 @@ def _row(name: str, unit: str, construct: Construct, larger: str, smaller: str, 
 _SECOND_PREMOLARS = "the plane passes second premolars; Jacobson takes first premolars"
 _TIP = "the incisor's tip; Steiner takes the labial surface of its crown"
 _STRAIGHT = "straight distances"
-_TWEED = (
-    "Po-Or, Go-Me variant: Tweed's Frankfort plane starts 4.5 mm above the ear rod's centre, his mandibular plane is a tangent"
-)
+# Tweed's Frankfort plane starts 4.5 mm above the ear rod's centre, and his mandibular plane is a tangent.
+_TWEED = "Po-Or, Go-Me variant of Tweed's planes"
 _FORWARD, _BACK = "chin further forward", "chin further back"
 _LEANS, _UPRIGHT_U = "upper incisor leans forward", "upper incisor upright"
 _LEANS_L, _UPRIGHT_L = "lower incisor leans forward", "lower incisor upright"

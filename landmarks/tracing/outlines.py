@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def _carrier(symbols: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, list[tup
 def _runs(kind: np.ndarray) -> list[tuple[int, int, bool]]:
     """Stretches (start, stop, dashed) of kind 0 and 1, at least three points long; 2 is left out."""
     edges = [0, *(np.flatnonzero(np.diff(kind)) + 1).tolist(), len(kind)]
-    return [(a, b, bool(kind[a])) for a, b in zip(edges[:-1], edges[1:], strict=True) if kind[a] < 2 and b - a >= 3]
+    return [(a, b, bool(kind[a])) for a, b in pairwise(edges) if kind[a] < 2 and b - a >= 3]
 
 
 def outlines(film: Tracing) -> tuple[tuple[Outline, ...], float]:

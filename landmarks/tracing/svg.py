@@ -118,8 +118,8 @@ def _points(film: Tracing, frame: np.ndarray, style: Style, per_mm: float, *, la
         radius = film.radius_px[k] * float(np.sqrt(frame.prod())) if radii and film.radius_px is not None else np.nan
         name = escape(symbol)
         if np.isfinite(radius) and radius > 0:
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" stroke="{colour}" stroke-width="{0.15 * per_mm:.2f}" '
-                         'stroke-opacity="0.7"/>')  # fmt: skip
+            look = f'stroke="{colour}" stroke-width="{0.15 * per_mm:.2f}" stroke-opacity="0.7"'
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" {look}/>')
         size = 0.6 * per_mm
         mark = f'fill="{colour}" stroke="{style.halo}" stroke-width="{0.2 * per_mm:.2f}" data-symbol="{name}"'
         if symbol in film.corrected:  # square: tells corrected points without colour
