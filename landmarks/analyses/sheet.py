@@ -22,7 +22,7 @@ _SIDE_MM, _ROW_MM, _PICTURE_MM, _LINE_MM = 246.0, 4.15, 118.0, 4.1
 _LETTER_MM, _SMALLEST = 1.56, 0.72
 # Characters that a line of a table's remarks holds.
 _NOTE_LETTERS = 44
-_STYLE = """
+STYLE = """
 @page { size: A4; margin: 0; }
 * { box-sizing: border-box; }
 html { background: #e8ebee; }
@@ -83,7 +83,7 @@ def sheet_html(sheet: Sheet) -> str:
     titles = ", ".join(result.analysis.title for result in sheet.results)
     parts = [
         "<!DOCTYPE html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(film.name)}</title><style>{_STYLE}</style></head><body>',
+        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(film.name)}</title><style>{STYLE}</style></head><body>',
         f"<header><h1>{escape(film.name)}</h1><span>{escape(titles)}</span></header>",
         f'<div class="banner">{escape(warning)}</div>' if warning else "",
         f'<div class="top"><div class="picture">{picture}</div>{_words(sheet, 183 - width, room)}</div>',

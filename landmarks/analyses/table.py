@@ -1,7 +1,9 @@
 """Analyses by name: which measurements in which order, under the author's names, with planes and classes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from landmarks.measurements import BY_NAME
 from landmarks.measurements.classes import SKELETAL, VERTICAL, Classes
 
 
@@ -106,3 +108,9 @@ ANALYSES = {
     )
 }
 # fmt: on
+
+
+def analyses_of(measurements: Iterable[str]) -> dict[str, Analysis]:
+    """ANALYSES, with `own` of the measurements that a user defined."""
+    own = tuple((name, name) for name in measurements if name not in BY_NAME)
+    return ANALYSES | ({"own": Analysis(name="own", title="Own", items=own, samples=(), planes=())} if own else {})

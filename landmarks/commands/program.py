@@ -13,6 +13,8 @@ COMMANDS = {
     "train": "train a model, or resume a run",
     "eval": "evaluate a checkpoint and write report.html",
     "predict": "find the landmarks in images",
+    "analyse": "analyse films: a printable page each, with measurements and norms",
+    "superimpose": "lay two films of one patient over each other",
     "compare": "compare two evaluations of the same images, paired",
     "get_data": "download a published data set, verify and unpack it",
     "check_data": "check a data set for defects",

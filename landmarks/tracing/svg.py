@@ -36,12 +36,14 @@ def tracing_group(
     in_mm: bool = False,
     labels: bool = True,
     radii: bool = True,
+    dashed: bool = False,
 ) -> str:
     """The drawing as one SVG <g>, in source px or, with `in_mm`, in mm of the film.
 
     Args:
         planes: lines through two points each, as analyses.PLANES has them; those with unknown landmarks are left out.
         radii: whether circles show each point's radius.
+        dashed: all outlines, for a second film over a first.
 
     Example:
         group = tracing_group(film, [PLANES["S-N"], PLANES["Frankfort"]], style=ON_PAPER)
@@ -51,7 +53,7 @@ def tracing_group(
     per_mm = (per_mm or _spread(film)) / (1.0 if in_mm else float(np.sqrt(film.aspect.prod())))
     parts = [f'<g class="tracing" fill="none" stroke-linecap="round" stroke-linejoin="round" font-size="{3.2 * per_mm:.2f}">']
     for curve in curves:
-        dash = f' stroke-dasharray="{1.2 * per_mm:.2f} {1.6 * per_mm:.2f}"' if curve.dashed else ""
+        dash = f' stroke-dasharray="{1.2 * per_mm:.2f} {1.6 * per_mm:.2f}"' if curve.dashed or dashed else ""
         parts.append(
             _path(curve.points_px * frame, f'data-curve="{curve.name}"{dash}', style.outline, style.halo, 0.35 * per_mm)
         )

@@ -5,8 +5,9 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
+from landmarks.radiograph import ORIGINS
 from landmarks.schema import ISBI19
-from landmarks.tracing import Tracing, outlines, tracing_svg
+from landmarks.tracing import SCALE_ORIGINS, Tracing, outlines, tracing_svg
 from tests.faces import SYMBOLS, face
 
 # curve of the template -> landmarks that lie on it
@@ -54,3 +55,7 @@ def test_the_svg_is_well_formed_and_in_millimetres():
     nasion = marks["N"]
     assert (float(nasion.get("cx")), float(nasion.get("cy"))) == pytest.approx((70, 0), abs=0.06)
     assert sum(bool(e.get("data-plane")) for e in root.iter()) == 2
+
+
+def test_every_origin_of_a_pixel_size_has_its_words():
+    assert set(SCALE_ORIGINS) == set(ORIGINS)
