@@ -5,13 +5,13 @@ lie where `image_place(film)` says; `LANDMARKS`, the set that the format fixes, 
 readers, device, pixel_size, split and cvm_stage a written set gives back.
 """
 
-from landmarks.formats import aariz, isbi2015, table
+from importlib import import_module
 
 FORMATS = {
-    "aariz": aariz,
-    "isbi2015": isbi2015,
-    "table": table,
-    "synthetic": aariz,
+    "aariz": import_module("landmarks.formats.aariz"),
+    "isbi2015": import_module("landmarks.formats.isbi2015"),
+    "table": import_module("landmarks.formats.table"),
+    "synthetic": import_module("landmarks.formats.aariz"),
 }
 GENERATED = ("synthetic",)
 """Formats whose sets the program draws itself: they need no data.root and no check."""
