@@ -10,6 +10,7 @@ from importlib import import_module
 FORMATS = {
     "aariz": import_module("landmarks.formats.aariz"),
     "isbi2015": import_module("landmarks.formats.isbi2015"),
+    "labelme": import_module("landmarks.formats.labelme"),
     "table": import_module("landmarks.formats.table"),
     "synthetic": import_module("landmarks.formats.aariz"),
 }
