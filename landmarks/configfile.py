@@ -17,18 +17,31 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     """Settings of a recipe.
 
     Args:
-        path: YAML file with the sections of `Config`.
+        path: YAML file with the sections of `Config`; `base: other.yaml` names a recipe in the same folder to start from.
         overrides: words `section.key=value`, which win over the file.
     Raises: SettingError on an unreadable file, an unknown setting, a wrong type or an impossible value.
     """
     path = Path(path)
+    return config_from_dict(_merge(_load_tree(path, ()), overrides or [], str(path)))
+
+
+def _load_tree(path: Path, above: tuple[Path, ...]):
+    """A recipe's settings over those of the recipe that it starts from; `above` are the recipes that led here."""
     if not path.is_file():
-        raise SettingError(f"{path}: no such configuration file; the recipes lie in configs/")
+        wanted = f"{above[-1]}: base: " if above else ""
+        raise SettingError(f"{wanted}{path}: no such configuration file; the recipes are in configs/")
     try:
         tree = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
         raise SettingError(f"{path}: not readable as YAML ({_first_line(error)})") from error
-    return config_from_dict(_merge(tree, overrides or [], str(path)))
+    if not OmegaConf.is_dict(tree) or "base" not in tree:
+        return tree
+    base = tree.pop("base")
+    if not isinstance(base, str):
+        raise SettingError(f"{path}: base: found {base!r}; write the file name of a recipe, e.g. base: 1024.yaml")
+    if path.resolve() in (earlier.resolve() for earlier in above):
+        raise SettingError(f"{path}: base: the recipes name each other in a circle")
+    return OmegaConf.merge(_load_tree(path.parent / base, (*above, path)), tree)
 
 
 def override_config(config: Config, overrides: list[str]) -> Config:

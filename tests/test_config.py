@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from landmarks.config import SECTIONS, SettingError
+from landmarks.config import CHANGEABLE, SECTIONS
 from landmarks.configfile import config_from_dict, config_to_dict, load_config, override_config, save_config
+from landmarks.settings import SettingError, rules
 
 RECIPES = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -65,11 +66,47 @@ def test_unreadable_files(tmp_path):
 
 
 def test_every_setting_is_explained():
-    import ast
-    import inspect
+    for name, section in SECTIONS.items():
+        for key, rule in rules(section).items():
+            assert rule.help.endswith("."), f"{name}.{key}"
 
-    for section in SECTIONS.values():
-        body = ast.parse(inspect.getsource(section)).body[0].body
-        fields = [i for i, node in enumerate(body) if isinstance(node, ast.AnnAssign)]
-        for i in fields:
-            assert isinstance(body[i + 1], ast.Expr), f"{section.__name__}.{body[i].target.id} has no docstring"
+
+def test_what_a_resumed_run_may_change():
+    assert {"root", "workers", "cache"} <= CHANGEABLE["data"]
+    assert {"device", "keep", "recompute"} <= CHANGEABLE["train"]
+    assert not CHANGEABLE["loss"] | CHANGEABLE["augment"] | CHANGEABLE["heatmap"]
+    assert "lr" not in CHANGEABLE["train"]
+
+
+def test_a_recipe_starts_from_another(tmp_path):
+    (tmp_path / "a.yaml").write_text("data: {format: synthetic, workers: 1}\ntrain: {lr: 1e-3, epochs: 5}\n")
+    (tmp_path / "b.yaml").write_text("base: a.yaml\ntrain: {epochs: 7}\n")
+    (tmp_path / "c.yaml").write_text("base: b.yaml\ndata: {workers: 0}\n")
+    config = load_config(tmp_path / "c.yaml", ["train.batch_size=3"])
+    assert (config.train.lr, config.train.epochs, config.train.batch_size, config.data.workers) == (1e-3, 7, 3, 0)
+    for text, line in (
+        ("base: none.yaml", r"d\.yaml: base: .*none\.yaml: no such"),
+        ("base: [a.yaml]", "base: found"),
+        ("base: d.yaml", "name each other in a circle"),
+    ):
+        (tmp_path / "d.yaml").write_text(text + "\n")
+        with pytest.raises(SettingError, match=line):
+            load_config(tmp_path / "d.yaml")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "size", "batch", "accumulate", "lr", "epochs", "workers", "patience", "init_from"),
+    [
+        ("1024", 1024, 6, 1, 5e-4, 100, 4, 20, ""),
+        ("1024_rtx3070ti", 1024, 2, 3, 5e-4, 100, 2, 20, ""),
+        ("1024_finetune", 1024, 2, 3, 1e-5, 40, 2, 15, "runs/768/checkpoints/best.pt"),
+        ("768", 768, 4, 2, 5e-4, 100, 2, 20, ""),
+        ("768_hard12", 768, 2, 2, 1e-6, 60, 2, 15, "runs/768/checkpoints/best.pt"),
+    ],
+)
+def test_recipes_with_a_base_keep_their_settings(recipe, size, batch, accumulate, lr, epochs, workers, patience, init_from):
+    config = load_config(RECIPES[0].with_name(f"{recipe}.yaml"))
+    data, train = config.data, config.train
+    assert (data.image_size, data.workers, data.cache) == ((size, size), workers, "ram")
+    assert (train.batch_size, train.accumulate, train.lr, train.epochs) == (batch, accumulate, lr, epochs)
+    assert (train.patience, train.precision, config.model.init_from) == (patience, "fp16", init_from)

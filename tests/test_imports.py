@@ -10,6 +10,7 @@ LEVELS = (
     (
         "geometry",
         "schema",
+        "settings",
         "config",
         "configfile",
         "checkpointfile",

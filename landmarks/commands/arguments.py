@@ -1,13 +1,21 @@
 """Arguments that several commands share."""
 
 import argparse
+import textwrap
+from dataclasses import fields
 from pathlib import Path
 
+from landmarks.config import SECTIONS
+from landmarks.settings import default_of
 
-def new_parser(name: str, description: str) -> argparse.ArgumentParser:
+
+def new_parser(name: str, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
     """The parser of a command; `description` is its module's docstring, printed as it stands."""
     return argparse.ArgumentParser(
-        prog=f"landmarks {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"landmarks {name}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
@@ -28,3 +36,15 @@ def check_json_folder(path: Path | None) -> None:
     """Raises: ValueError where the folder of --json is missing, before anything is measured."""
     if path and not path.parent.is_dir():
         raise ValueError(f"{path.parent}: no such folder; create it, or write --json elsewhere")
+
+
+def settings_help() -> str:
+    """Every setting with its default and help, a paragraph each."""
+    lines = ["settings, each with its default; a resumed run may change those marked *:", ""]
+    for name, section in SECTIONS.items():
+        for found in fields(section):
+            rule, default = found.metadata["rule"], default_of(found)
+            default = str(list(default) if isinstance(default, tuple) else default) or '""'
+            lines.append(f"  {name}.{found.name}={default}{' *' if rule.changeable else ''}")
+            lines += textwrap.wrap(rule.help, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+    return "\n".join(lines)

@@ -9,12 +9,12 @@ Examples:
 import argparse
 from pathlib import Path
 
-from landmarks.commands.arguments import add_recipe, new_parser
+from landmarks.commands.arguments import add_recipe, new_parser, settings_help
 from landmarks.commands.console import write_line
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:
-    parser = new_parser("train", __doc__)
+    parser = new_parser("train", __doc__, settings_help())
     add_recipe(parser)
     parser.add_argument("--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
     parser.add_argument("--resume", nargs="?", type=Path, const=True, metavar="FILE",

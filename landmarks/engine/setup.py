@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from landmarks.check.store import stored_findings
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
-from landmarks.config import Config
+from landmarks.config import CHANGEABLE, Config
 from landmarks.configfile import config_to_dict
 from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_dataset
 from landmarks.data.workers import make_loader
@@ -41,11 +41,6 @@ from landmarks.schema import LandmarkSet
 from landmarks.tasks.landmarks.loss import landmark_weights
 
 log = logging.getLogger(__name__)
-
-# Settings that change where and how fast a run works, not what it computes: a resumed run may change them.
-_FREE_SETTINGS = {"data": {"root", "workers", "prefetch", "cache", "cache_dir", "on_error"},
-                  "train": {"device", "save_every", "save_every_steps", "keep", "keep_every", "log_images",
-                            "val_batch_size", "compile", "recompute", "memory_limit", "effective_batch"}}  # fmt: skip
 
 
 @dataclass(kw_only=True, slots=True)
@@ -269,7 +264,7 @@ def _check_same_run(
     for section, values in config_to_dict(config).items():
         for key, value in values.items():
             old = saved["config"].get(section, {}).get(key)
-            if old != value and key not in _FREE_SETTINGS.get(section, ()):
+            if old != value and key not in CHANGEABLE[section]:
                 differences.append(f"{section}.{key} was {old}, is {value}")
     for split, found in (("train", records), ("valid", val_records)):
         if saved["data"][split] != fingerprint(found):
