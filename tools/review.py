@@ -1,8 +1,8 @@
-"""See `landmarks review --help`."""
+"""Correct, measure and print films in the browser: `python tools/review.py` is `landmarks review`."""
 
 import sys
 
-from landmarks.commands.review import main
+from landmarks.commands.program import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("review"))
