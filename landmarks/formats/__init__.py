@@ -9,9 +9,17 @@ from importlib import import_module
 
 FORMATS = {
     "aariz": import_module("landmarks.formats.aariz"),
+    "cldetection2024": import_module("landmarks.formats.cldetection2024"),
+    "coco": import_module("landmarks.formats.coco"),
+    "cvat": import_module("landmarks.formats.cvat"),
+    "deeplabcut": import_module("landmarks.formats.deeplabcut"),
     "isbi2015": import_module("landmarks.formats.isbi2015"),
     "labelme": import_module("landmarks.formats.labelme"),
+    "labelstudio": import_module("landmarks.formats.labelstudio"),
+    "predictions": import_module("landmarks.formats.predictions"),
+    "slicer": import_module("landmarks.formats.slicer"),
     "table": import_module("landmarks.formats.table"),
+    "yolo_pose": import_module("landmarks.formats.yolo_pose"),
     "synthetic": import_module("landmarks.formats.aariz"),
 }
 GENERATED = ("synthetic",)
