@@ -10,7 +10,7 @@ _JPEG, _EXTENDED, _LOSSLESS, _LOSSLESS_SV1 = (f"{_UID}.4.{n}" for n in (50, 51, 
 _JPEG_LS, _JPEG_LS_LOSSY, _JP2_LOSSLESS, _JP2 = (f"{_UID}.4.{n}" for n in (80, 81, 90, 91))
 _RLE = f"{_UID}.5"
 # pydicom's decoders of each compressed transfer syntax, the first that is there is used, and the packages that bring the
-# first. gdcm decodes JPEG-LS too, but to wrong pixels.
+# first. gdcm decodes JPEG-LS too, but to wrong pixels; pylibjpeg-rle panics on a broken file, past every handler.
 _DECODERS = {
     _JPEG: (("pillow",), "pillow"),
     _EXTENDED: (("pillow",), "pillow"),
@@ -20,7 +20,7 @@ _DECODERS = {
     _JPEG_LS_LOSSY: (("pyjpegls",), "pyjpegls"),
     _JP2_LOSSLESS: (("pylibjpeg", "gdcm", "pillow"), "pylibjpeg pylibjpeg-openjpeg"),
     _JP2: (("pylibjpeg", "gdcm", "pillow"), "pylibjpeg pylibjpeg-openjpeg"),
-    _RLE: (("pylibjpeg", "pydicom"), "pylibjpeg pylibjpeg-rle"),
+    _RLE: (("pydicom",), "pydicom"),
 }
 _NAMES = {
     _JPEG: "JPEG",
