@@ -31,6 +31,20 @@ def resize_map(source_size: tuple[int, int], target_size: tuple[int, int]) -> np
     return np.array([[sx, 0.0, 0.5 * sx - 0.5], [0.0, sy, 0.5 * sy - 0.5]])
 
 
+def turn_map(size: tuple[int, int], turns: int, *, mirrored: bool = False) -> np.ndarray:
+    """Px of an image (height, width) after np.rot90(image, turns), and then flipped left to right -> px of the image."""
+    height, width = size
+    back = (
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+        [[0.0, -1.0, width - 1], [1.0, 0.0, 0.0]],
+        [[-1.0, 0.0, width - 1], [0.0, -1.0, height - 1]],
+        [[0.0, 1.0, 0.0], [-1.0, 0.0, height - 1]],
+    )[turns % 4]
+    turned_width = height if turns % 2 else width
+    flip = [[-1.0, 0.0, turned_width - 1], [0.0, 1.0, 0.0]] if mirrored else [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    return compose(np.array(back), np.array(flip))
+
+
 def cut_map(corner: tuple[float, float], scale: float) -> np.ndarray:
     """Source px -> px of a part cut out and magnified by `scale`, whose top-left pixel begins at `corner` (x, y).
 

@@ -31,6 +31,7 @@ LEVELS = (
         "tracing",
         "prediction",
         "shape",
+        "lateral_shape",
         "plausible",
         "uncertainty",
         "analyses",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmarks.check.shape import lateral_shape
 from landmarks.formats.survey import Film, Survey
+from landmarks.lateral_shape import lateral_shape
 from landmarks.shape import ShapeModel
 
 # Below this many images a data set says nothing about its own habits, and the stored statistics stand alone.

@@ -1,4 +1,4 @@
-"""The statistical shape of lateral cephalograms that the check compares a data set with."""
+"""The statistical shape of lateral cephalograms: a data set is compared with it, and a film's view is recognised by it."""
 
 from functools import cache
 

@@ -1,0 +1,194 @@
+"""Which way a film lies: it is read as it is and, where that looks doubtful, in the other views; the best reading counts.
+
+Shapes: K landmarks. Points are (x, y) in source px, sizes (height, width).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from landmarks.geometry import apply_map, compose, turn_map
+from landmarks.lateral_shape import lateral_shape
+from landmarks.prediction import Prediction
+from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
+
+# Plausibility of readings by a model of ISBI 2015 (docs/results/views.md): untouched films of its own device 0.53 and
+# more, of seven other devices 0.16 and more, films in a wrong view and pictures that are no cephalogram below.
+_SURE = 0.35
+_FILM = 0.13
+# Another view must be this much more plausible than the film as it is.
+_BETTER = 1.5
+# mm within which the others must place a landmark for it to count: three times what heads differ by
+_NEAR_MM = 10.0
+_MOST_TILT = 60.0
+# Where the shape of no landmark is known, peaks alone tell; they are higher than peaks times shape.
+_PEAKS_ALONE = 1.8
+# Gray levels: a row or column that spans fewer is border; a film whose middle 98 % span fewer is stretched, or blank.
+_BORDER_LEVELS, _FAINT_LEVELS, _BLANK_LEVELS = 16, 100, 4
+# Side to which a film is scaled down to look for its border, and the part of a side that a border must take to count.
+_LOOK_PX, _BORDER_SHARE = 512, 0.08
+_WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """How a film lies, and what is done to read it: its border cut off, black and white exchanged, turned, mirrored."""
+
+    turns: int = 0
+    """Quarter turns counter-clockwise that bring it upright."""
+    mirrored: bool = False
+    negative: bool = False
+    box: tuple[float, float, float, float] = _WHOLE
+    """Top, left, bottom, right of what is read, as parts of the sides."""
+    stretched: bool = False
+    """Read with its contrast stretched."""
+
+    def __str__(self) -> str:
+        """Words for the user: "as it is", or "mirrored, turned by 90 degrees, negative"."""
+        turned = ("", "turned by 90 degrees clockwise", "upside down", "turned by 90 degrees counter-clockwise")[self.turns]
+        words = ("mirrored" if self.mirrored else "", turned, "negative" if self.negative else "")
+        return ", ".join(word for word in words if word) or "as it is"
+
+    def apply(self, gray: np.ndarray) -> np.ndarray:
+        """Film uint8 [H, W] -> as it is read."""
+        top, bottom, left, right = self._edges(gray.shape)
+        part = gray[top:bottom, left:right]
+        if self.stretched:
+            part = _stretched(part)
+        part = np.rot90(255 - part if self.negative else part, self.turns)
+        return np.ascontiguousarray(part[:, ::-1] if self.mirrored else part)
+
+    def to_source(self, size: tuple[int, int]) -> np.ndarray:
+        """Map [2, 3]: px of the view -> px of a film of this size."""
+        top, bottom, left, right = self._edges(size)
+        back = turn_map((bottom - top, right - left), self.turns, mirrored=self.mirrored)
+        return compose(np.array([[1.0, 0.0, left], [0.0, 1.0, top]]), back)
+
+    def _edges(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        top, left, bottom, right = self.box
+        return round(top * size[0]), round(bottom * size[0]), round(left * size[1]), round(right * size[1])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reading:
+    """A film read in its view."""
+
+    found: Prediction
+    """N = 1, source px, whatever the view."""
+    view: View
+    plausibility: float
+    """0 to 1: how high the peaks are, and how well the landmarks lie to each other."""
+    is_cephalogram: bool
+    """Where not, the points mean nothing and are not to be shown as results."""
+
+    @property
+    def remark(self) -> str:
+        """What the user should know, "" where the film lies as it should."""
+        if not self.is_cephalogram:
+            return "no lateral cephalogram is recognised in this image; its points are left out"
+        words = str(self.view)
+        return "" if words == "as it is" else f"{words}: recognised, and read so"
+
+
+def read_in_view(
+    predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, symbols: tuple[str, ...], shape: ShapeModel | None = None
+) -> Reading:
+    """Reads one film in the view in which it makes the most sense.
+
+    Args:
+        predict: gray uint8 [H, W] -> a prediction of N = 1, such as a Predictor.
+        gray: the film, uint8 [H, W].
+        symbols: the K landmarks of the prediction.
+        shape: how the landmarks lie to each other; without one, the statistics of lateral cephalograms.
+
+    Example:
+        reading = read_in_view(predictor, read_gray("head.png"), predictor.landmarks.symbols)
+        print(reading.view, reading.is_cephalogram)
+    """
+    shape = shape or lateral_shape()
+    as_it_is = _read(predict, gray, View(), symbols, shape)
+    if as_it_is.plausibility >= _SURE:
+        return as_it_is
+    if contrast(gray) < _BLANK_LEVELS:
+        return replace(as_it_is, is_cephalogram=False)
+    best, upright = as_it_is, _prepared(gray)
+    if upright != View():
+        best = max(best, _read(predict, gray, upright, symbols, shape), key=lambda reading: reading.plausibility)
+    if best.plausibility < _SURE:
+        others = [
+            replace(upright, turns=turns, mirrored=mirrored, negative=negative)
+            for negative in (False, True)
+            for mirrored in (False, True)
+            for turns in range(4)
+            if turns or mirrored or negative
+        ]
+        found = max((_read(predict, gray, view, symbols, shape) for view in others), key=lambda r: r.plausibility)
+        best = found if found.plausibility >= max(_FILM, _BETTER * best.plausibility) else best
+    return best
+
+
+def _read(
+    predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, view: View, symbols: tuple[str, ...], shape: ShapeModel
+) -> Reading:
+    found = predict(view.apply(gray))
+    value = plausibility(found, symbols, shape)
+    source = apply_map(view.to_source(gray.shape), found.points_px)
+    return Reading(found=replace(found, points_px=source), view=view, plausibility=value, is_cephalogram=value >= _FILM)
+
+
+def plausibility(found: Prediction, symbols: tuple[str, ...], shape: ShapeModel) -> float:
+    """0 to 1: mean over the landmarks of the peak's height times the closeness to where the others put it.
+
+    A head that looks left is as plausible as one that looks right: which of the two a model was trained on, its peaks tell.
+    """
+    points, peaks = found.points_px[0], np.clip(found.peaks[0], 0, 1)
+    model = shape.select(symbols)
+    if len(model.symbols) < ENOUGH_LANDMARKS:
+        return float(peaks.mean()) / _PEAKS_ALONE
+    columns = [symbols.index(symbol) for symbol in model.symbols]
+    return max(_in_shape(points[columns] * side, peaks[columns], model) for side in ((1, 1), (-1, 1)))
+
+
+def _in_shape(points: np.ndarray, peaks: np.ndarray, model: ShapeModel) -> float:
+    placed = model.place(points[None])
+    tilt = np.degrees(np.arctan2(placed.linear[0, 1, 0], placed.linear[0, 0, 0]))
+    if not abs(tilt) <= _MOST_TILT:
+        return 0.0
+    away = np.linalg.norm(placed.apply(points[None])[0] - model.mean, axis=1)
+    return float((peaks * np.exp(-((away / _NEAR_MM) ** 2) / 2)).mean())
+
+
+def contrast(gray: np.ndarray) -> float:
+    """Gray levels that the middle 98 % span."""
+    step = max(1, min(gray.shape) // _LOOK_PX)
+    return float(np.ptp(np.percentile(gray[::step, ::step], (1, 99))))
+
+
+def _stretched(gray: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(gray, (0.5, 99.5))
+    return np.clip((gray - low) * (255 / max(high - low, 1.0)), 0, 255).astype(np.uint8)
+
+
+def _prepared(gray: np.ndarray) -> View:
+    """The upright view, without an empty border and with contrast."""
+    box = _content_box(gray)
+    view = View(box=box)
+    return replace(view, stretched=contrast(View(box=box).apply(gray)) < _FAINT_LEVELS)
+
+
+def _content_box(gray: np.ndarray) -> tuple[float, float, float, float]:
+    """The part of a film without rows and columns of one gray value at its edges; the whole film where they are few."""
+    scale = min(1.0, _LOOK_PX / max(gray.shape))
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    edges = []
+    for axis in (1, 0):
+        low, high = np.percentile(small, (2, 98), axis=axis)
+        filled = np.flatnonzero(high - low >= _BORDER_LEVELS)
+        if not len(filled):
+            return _WHOLE
+        start, end = filled[0] / small.shape[1 - axis], (filled[-1] + 1) / small.shape[1 - axis]
+        edges.append((start, end) if end - start <= 1 - _BORDER_SHARE else (0.0, 1.0))
+    (top, bottom), (left, right) = edges
+    return top, left, bottom, right
