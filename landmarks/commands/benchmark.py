@@ -19,6 +19,7 @@ SUBJECTS = {
     "step": "an optimizer step",
     "loss": "the loss alone",
     "infer": "prediction of an image",
+    "review": "the local page in a browser",
 }
 
 

@@ -10,7 +10,7 @@ from landmarks.measurements import MEASUREMENTS
 from landmarks.norms import Norm, Patient, standard
 from landmarks.schema import AARIZ29
 from landmarks.sella_nasion import judge_sn
-from landmarks.tracing import Tracing
+from landmarks.tracing import Tracing, outlines
 from landmarks.uncertainty import ErrorModel
 
 _ALL = Analysis(
@@ -73,11 +73,18 @@ def analyse(film: Tracing, *, name: str, age: float | None, sex: str | None, cov
     """One film's table. Without `coverage` there are no intervals: quick, while a point is dragged."""
     analysis = _OFFERED.get(name) or ANALYSES["steiner"]
     if not film.symbols:
-        return {"rows": [], "words": [], "missing": {}, "scale": scale_words(film)}
+        return {"rows": [], "words": [], "missing": {}, "scale": scale_words(film), "outlines": []}
     errors = None if coverage is None else ErrorModel(symbols=film.symbols, coverage=coverage)
     found = analyse_film(film, analysis, patient=Patient(age=age, sex=_SEXES.get(sex)), errors=errors)
     rows = [_row(reading) for reading in found.readings if reading.value is not None and math.isfinite(reading.value)]
-    return {"rows": rows, "words": list(found.sentences), "missing": found.missing, "scale": scale_words(film)}
+    return {"rows": rows, "words": list(found.sentences), "missing": found.missing, "scale": scale_words(film),
+            "outlines": _drawn(film)}  # fmt: skip
+
+
+def _drawn(film: Tracing) -> list[dict]:
+    """Anatomical outlines in source px, to a tenth of a pixel."""
+    made, _ = outlines(film)
+    return [{"points": outline.points_px.round(1).tolist(), "dashed": outline.dashed} for outline in made]
 
 
 def _row(reading: Reading) -> dict:

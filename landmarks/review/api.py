@@ -11,14 +11,14 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from landmarks.review import analysis
-from landmarks.review.fields import MAX_NAME, FieldError, check_change
+from landmarks.review import analysis, exports
+from landmarks.review.fields import MAX_NAME, FieldError, check_change, clean_text
 from landmarks.review.folder import keep_upload
 from landmarks.review.page import Page
 from landmarks.review.safety import read_json
 
 _KINDS = ("move", "place", "remove", "hide", "show", "reset", "replace", "undo", "redo", "scale", "note", "sign", "reopen",
-          "stage", "patient", "keep")  # fmt: skip
+          "stage", "patient", "keep", "confirm")  # fmt: skip
 _MOST_CHANGES = 400
 
 
@@ -48,7 +48,7 @@ def start(request: Request) -> Response:
     page = page_of(request)
     return JSONResponse(
         {"version": page.version, "model": page.model_name, "analyses": analysis.catalogue(), "landmarks": analysis.titles(),
-         "queue": page.queue.progress(), "folder": page.store.folder.name}
+         "queue": page.queue.progress(), "formats": exports.formats()}
     )  # fmt: skip
 
 
@@ -89,8 +89,7 @@ def _act(page: Page, case: int, sent: dict) -> dict:
     kind, who, window, changes = (sent.get(key) for key in ("kind", "who", "window", "changes"))
     if kind not in _KINDS:
         raise FieldError(f"kind: send one of {', '.join(_KINDS)}")
-    if not isinstance(who, str) or len(who) > MAX_NAME or not isinstance(window, str) or len(window) > 64:
-        raise FieldError("who and window: send short texts")
+    who, window = clean_text("who", who, MAX_NAME).strip(), clean_text("window", window, 64)
     if not isinstance(changes, list) or not 0 < len(changes) <= _MOST_CHANGES:
         raise FieldError(f"changes: send a list of 1 to {_MOST_CHANGES}")
     facts = page.store.facts(case)
@@ -110,14 +109,15 @@ def _act(page: Page, case: int, sent: dict) -> dict:
     if reverses is not None and reverses not in {action["id"] for action in page.store.history(case)}:
         raise FieldError("reverses: no action of this case")
     return page.store.record(
-        case, who=who.strip(), source="hand", kind=kind, changes=checked, seen=seen, reverses=reverses, window=window
+        case, who=who, source="hand", kind=kind, changes=checked, seen=seen, reverses=reverses, window=window
     )
 
 
 async def upload(request: Request) -> Response:
     """A film as the body; its name, percent-encoded, in X-File-Name: a title, never a path."""
     page = page_of(request)
-    title = PurePosixPath(unquote(request.headers.get("x-file-name", "film")).replace("\\", "/")).name[:MAX_NAME] or "film"
+    title = clean_text("name", unquote(request.headers.get("x-file-name", "film")), 4096)
+    title = PurePosixPath(title.replace("\\", "/")).name[:MAX_NAME] or "film"
     films = page.store.home / "films"
     films.mkdir(exist_ok=True)
     part, digest = films / f".{secrets.token_hex(8)}.part", hashlib.sha256()

@@ -43,11 +43,11 @@ def check_number(field: str, value: object, low: float, high: float) -> float:
     return float(value)
 
 
-def _text(field: str, value: object, longest: int) -> str:
+def clean_text(field: str, value: object, longest: int) -> str:
     if not isinstance(value, str) or len(value) > longest:
         raise FieldError(f"{field}: send a text of at most {longest} characters")
-    # control characters but line ends and tabs have no business in a note
-    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", value)
+    # control characters but line ends and tabs have no business in a note, nor has half of a surrogate pair
+    return re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]", "", value)
 
 
 def _point(field: str, value: object) -> dict:
@@ -78,7 +78,7 @@ def _scale(field: str, value: object) -> dict:
 
 def _date(field: str, value: object) -> str:
     try:
-        return datetime.date.fromisoformat(_text(field, value, 10)).isoformat()
+        return datetime.date.fromisoformat(clean_text(field, value, 10)).isoformat()
     except ValueError as error:
         raise FieldError(f"{field}: write a date as 2026-01-31") from error
 
@@ -92,7 +92,7 @@ def _choice(field: str, value: object, choices: tuple[str, ...]) -> str:
 def _signature(field: str, value: object) -> dict:
     if not isinstance(value, dict):
         raise FieldError(f"{field}: send who")
-    who = _text(field, value.get("who"), MAX_NAME).strip()
+    who = clean_text(field, value.get("who"), MAX_NAME).strip()
     if not who:
         raise FieldError(f"{field}: whoever signs gives a name")
     return {"who": who}
@@ -100,8 +100,8 @@ def _signature(field: str, value: object) -> dict:
 
 CHECKS = {
     "scale": _scale,
-    "note": lambda field, value: _text(field, value, MAX_NOTE),
-    "patient": lambda field, value: _text(field, value, MAX_NAME).strip(),
+    "note": lambda field, value: clean_text(field, value, MAX_NOTE),
+    "patient": lambda field, value: clean_text(field, value, MAX_NAME).strip(),
     "date": _date,
     "age": lambda field, value: check_number(field, value, 0, 120),
     "sex": lambda field, value: _choice(field, value, ("f", "m")),

@@ -5,32 +5,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from landmarks.radiograph.files import IMAGE_SUFFIXES, image_files
 from landmarks.review.store import STORE_FOLDER, Store, now
-
-FILM_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".jp2", ".dcm", ".dicom")
-_DICOM_MARK = b"DICM"
 
 
 def find_films(folder: Path) -> Iterator[Path]:
-    """Films in a folder and below it, the page's own store left out; DICOM files are also found without a suffix."""
-    for place, below, names in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith(".") and name != STORE_FOLDER)
-        for name in sorted(names):
-            path = Path(place, name)
-            if not name.startswith(".") and (path.suffix.lower() in FILM_SUFFIXES or _is_bare_dicom(path)):
-                yield path
-
-
-def _is_bare_dicom(path: Path) -> bool:
-    if path.suffix and not path.suffix[1:].isdigit():
-        return False
-    if path.name == "DICOMDIR":
-        return False
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == _DICOM_MARK
-    except OSError:
-        return False
+    """Films in a folder and below it, the page's own store left out."""
+    for path in image_files(folder, below=True):
+        if STORE_FOLDER not in path.relative_to(folder).parts:
+            yield path
 
 
 def scan(store: Store) -> int:
@@ -38,7 +21,7 @@ def scan(store: Store) -> int:
     known = {row["path"]: row for row in store.rows("SELECT id, path, size, checksum, missing FROM cases")}
     films = store.home / "films"
     found = {}
-    for path in [*find_films(store.folder), *(find_films(films) if films.is_dir() else ())]:
+    for path in [*find_films(store.folder), *(image_files(films) if films.is_dir() else ())]:
         info = path.stat()
         found[path.relative_to(store.folder).as_posix()] = (path, info.st_size, info.st_mtime)
     gone = {row["checksum"]: row for path, row in known.items() if path not in found and row["checksum"]}
@@ -92,7 +75,7 @@ def keep_upload(store: Store, part: Path, title: str, checksum: str) -> tuple[in
         part.unlink()
         return there[0]["id"], False
     suffix = Path(title).suffix.lower()
-    target = store.home / "films" / f"{checksum[:32]}{suffix if suffix in FILM_SUFFIXES else '.dcm'}"
+    target = store.home / "films" / f"{checksum[:32]}{suffix if suffix in IMAGE_SUFFIXES else '.dcm'}"
     with part.open("rb") as file:
         os.fsync(file.fileno())
     part.replace(target)

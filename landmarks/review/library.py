@@ -13,6 +13,7 @@ log = logging.getLogger(__name__)
 
 FILM_SECONDS = 20.0
 CACHE_BYTES = 1 << 30
+_LARGE = (".raw", ".png")
 
 
 class Library:
@@ -50,6 +51,11 @@ class Library:
         checksum, _ = self.open(case_id)
         return self._made(case_id, f"{checksum}.picture.jpg", "picture", checksum)
 
+    def png(self, case_id: int) -> Path:
+        """PNG file of the film's 8 bits for an export."""
+        checksum, _ = self.open(case_id)
+        return self._made(case_id, f"{checksum}.png", "png", checksum)
+
     def thumbnail(self, case_id: int) -> Path:
         checksum = self._checksum(case_id)
         if not checksum or not (self.cache / f"{checksum}.jpg").is_file():
@@ -84,15 +90,15 @@ class Library:
         if "film" in self._store.facts(case_id):
             return
         film = {key: facts[key] for key in ("width", "height", "bits", "window", "device", "warnings")}
-        changes = {
-            key: facts[key] for key in ("scale", "view", "age", "sex", "date", "patient") if facts[key] not in (None, "")
-        }
+        changes = {key: facts[key] for key in ("scale", "age", "sex") if facts[key] is not None}
         self._store.record(case_id, who="", source="file", kind="read", changes={"film": film, **changes})
 
     def _trim(self) -> None:
         """Oldest decoded films leave the cache when it is full; they are decoded again when they are opened."""
         with self._lock:
-            files = [(path.stat().st_mtime, path.stat().st_size, path) for path in self.cache.glob("*.raw")]
+            files = [
+                (path.stat().st_mtime, path.stat().st_size, path) for path in self.cache.iterdir() if path.suffix in _LARGE
+            ]
             total = sum(size for _, size, _ in files)
             for _, size, path in sorted(files):
                 if total <= self._bytes:

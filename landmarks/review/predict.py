@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.radiograph import read_gray
+
 # Below this height of its peak a landmark's map is flat or split: the place is a guess.
 _DOUBTFUL_PEAK = 0.3
 
@@ -20,7 +22,7 @@ class PageModel:
 
     def __call__(self, path: Path) -> dict:
         """Film file -> model name and landmarks by symbol: x, y (source px), radius, coverage, peak, doubtful."""
-        landmarks, prediction = self._predictor.landmarks, self._predictor(path)
+        landmarks, prediction = self._predictor.landmarks, self._predictor(read_gray(path))
         found = {}
         for symbol, (x, y), peak in zip(landmarks.symbols, prediction.points_px[0], prediction.peaks[0], strict=True):
             doubtful = bool(peak < _DOUBTFUL_PEAK)

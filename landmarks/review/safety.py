@@ -135,6 +135,10 @@ class Gate:
     async def _serve(self, scope, receive, send) -> None:
         upload = scope["path"] == "/api/films" and scope["method"] == "POST"
         limit, seconds = (UPLOAD_BYTES, UPLOAD_SECONDS) if upload else (JSON_BYTES, JSON_SECONDS)
+        stated = dict(scope["headers"]).get(b"content-length", b"0")
+        if not stated.isdigit() or int(stated[:20]) > limit:
+            await PlainTextResponse("too large", 413)(scope, receive, send)
+            return
         if upload and self._uploads.locked():
             await PlainTextResponse("too many uploads at once; try again", 503)(scope, receive, send)
             return

@@ -39,9 +39,8 @@ class Worker:
         cache = Path(request["cache"])
         if job == "film":
             return films.store_film(path, cache)
-        if job == "contrast":
-            return films.store_contrast(path, cache, request["checksum"])
-        return films.store_picture(path, cache, request["checksum"])
+        make = {"contrast": films.store_contrast, "picture": films.store_picture, "png": films.store_png}[job]
+        return make(path, cache, request["checksum"])
 
     def _model(self, file: str):
         if file not in self._models:

@@ -132,7 +132,11 @@ class Server:
 
 
 def start_server(folder: Path, *words: str) -> Server:
-    command = [sys.executable, "-c", "import sys; from landmarks.commands.review import main; sys.exit(main())"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from landmarks.commands.program import run; sys.exit(run('review', sys.argv[1:]))",
+    ]
     # asyncio's debug mode and warnings of the test process do not concern the page's process
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONWARNINGS"}
     process = subprocess.Popen(

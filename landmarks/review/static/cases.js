@@ -20,7 +20,8 @@ export function buildCases(side) {
     h("div", { class: "side-head" },
       h("button", { type: "button", class: "primary", onclick: () => input.click() }, icon("add"), t("import")),
       h("button", { type: "button", id: "predict-all", onclick: predictAll }, icon("play"), t("predict-all")), input),
-    search, h("div", { class: "row" }, filter, order), progress, counter, list,
+    search, h("div", { class: "row" }, filter, order), progress,
+    h("div", { class: "count-row" }, counter, h("button", { type: "button", id: "export-all", class: "plain", onclick: () => emit("export", shownIds) }, t("export-all"))), list,
   );
   new ResizeObserver(draw).observe(list);
   dropping();

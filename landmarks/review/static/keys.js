@@ -2,16 +2,16 @@
 import { dialog, h, t } from "/static/dom.js";
 import { emit, on, redo, session, undo } from "/static/model.js";
 import { neighbour } from "/static/cases.js";
-import { abandon, nudge, removePoint, resetPoints, shown, toggleVisible, requestDraw } from "/static/points.js";
+import { abandon, confirmPoint, nudge, removePoint, resetPoints, shown, toggleVisible, requestDraw } from "/static/points.js";
 import { abandonRuler, goDoubtful, nextTurn, resetSelected, toggleRuler } from "/static/tools.js";
 import { fit, look, oneToOne, setLook, zoomBy } from "/static/view.js";
 import { sign } from "/static/panel.js";
 
 export const KEYS = [
   ["Tab", "key-tab"], ["← ↑ → ↓", "key-nudge"], ["Shift + ←", "key-nudge-far"], ["Alt + ←", "key-nudge-fine"], ["N", "key-next"],
-  ["Ctrl + Z", "undo"], ["Ctrl + Shift + Z", "redo"], ["R", "key-reset"], ["H", "key-hide"], ["Delete", "key-remove"],
+  ["Ctrl + Z", "undo"], ["Ctrl + Shift + Z", "redo"], ["Enter", "key-confirm"], ["R", "key-reset"], ["H", "key-hide"], ["Delete", "key-remove"],
   ["+ −", "key-zoom"], ["0", "key-fit"], ["1", "key-one"], ["I", "key-invert"], ["T", "key-turn"], ["M", "key-ruler"], ["L", "key-labels"],
-  ["[ ]", "key-cases"], ["S", "key-sign"], ["P", "key-print"], ["Esc", "key-escape"], ["?", "key-help"],
+  ["[ ]", "key-cases"], ["S", "key-sign"], ["D", "key-compare"], ["P", "key-print"], ["Esc", "key-escape"], ["?", "key-help"],
 ];
 
 export function buildKeys() {
@@ -39,6 +39,10 @@ function handle(event) {
     return true;
   }
   if (event.altKey) return false;
+  if (key === "Enter" && session.selected && event.target.closest?.(".point")) {
+    confirmPoint(session.selected);
+    return true;
+  }
   const act = ACTIONS[key.length === 1 ? key.toLowerCase() : key];
   if (!act) return false;
   act();
@@ -50,7 +54,7 @@ const ACTIONS = {
   Delete: () => session.selected && removePoint(session.selected), Backspace: () => session.selected && removePoint(session.selected),
   "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "0": fit, "1": oneToOne, i: () => setLook({ invert: !look.invert }), t: nextTurn, m: toggleRuler,
   l: () => { shown.labels = !shown.labels; requestDraw(); emit("look", null); }, "[": () => neighbour(-1), "]": () => neighbour(1), s: () => session.open && sign(),
-  p: () => session.open && emit("print", null), Escape: () => { if (!abandon()) abandonRuler(); }, "?": showKeys,
+  p: () => session.open && emit("print", null), d: () => session.open && emit("compare", null), Escape: () => { if (!abandon()) abandonRuler(); }, "?": showKeys,
 };
 
 export function showKeys() {

@@ -18,7 +18,7 @@ export function setPlanes(list) {
   draw();
 }
 
-// polylines in film px
+// [{points: [[x, y], ...] in film px, dashed}]
 export function setOutlines(list) {
   outlines = list;
   draw();
@@ -38,7 +38,8 @@ export function at(name) {
 function draw() {
   if (!groups.plane) return;
   const open = session.open && shown.lines;
-  fill(groups.outline, open ? outlines.map((line) => line.map(([x, y]) => toScreen({ x, y }))) : []);
+  fill(groups.outline, open ? outlines.map(({ points }) => points.map(([x, y]) => toScreen({ x, y }))) : []);
+  outlines.forEach(({ dashed }, index) => groups.outline.children[index]?.classList.toggle("dashed", dashed));
   fill(groups.plane, open ? planes.map((line) => lengthened(line, 0.12)).filter(Boolean) : []);
   fill(groups.construction, open ? construction.map((line) => lengthened(line, 0.25)).filter(Boolean) : []);
 }

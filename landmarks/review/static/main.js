@@ -2,6 +2,8 @@
 import { events, get } from "/static/api.js";
 import { buildCases, importFiles, predict, refresh, showQueue } from "/static/cases.js";
 import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, setLanguage, t, toast } from "/static/dom.js";
+import { buildDates } from "/static/dates.js";
+import { buildExport } from "/static/export.js";
 import { buildKeys, showKeys } from "/static/keys.js";
 import { buildLines } from "/static/lines.js";
 import { emit, on, perform, receive, reloadCase, select, session, unsaved } from "/static/model.js";
@@ -114,6 +116,8 @@ async function begin() {
   buildTools(find("tools"));
   buildPanel(find("panel"));
   buildReport(find("report"));
+  buildExport();
+  buildDates();
   buildKeys();
   wire();
   await loadCases();

@@ -48,7 +48,7 @@ export function symbols() {
 
 // Doubtful: the model was unsure, and no hand has placed the point since.
 export function isDoubtful(symbol) {
-  return Boolean(automatic(symbol)?.doubtful) && point(symbol)?.by === "model";
+  return Boolean(automatic(symbol)?.doubtful) && Boolean(point(symbol)) && point(symbol).by !== "hand";
 }
 
 export function isSigned() {

@@ -111,7 +111,7 @@ async function measureNow() {
       if (session.open !== open) continue;
       keepIntervals(found, complete);
       result = found;
-      if (found.outlines) setOutlines(found.outlines);
+      setOutlines(found.outlines);
       if (section === "analysis") renderTable();
       emit("measured", result);
     } catch {
@@ -219,7 +219,7 @@ function renderScale() {
   if (result?.scale?.sn_mm) parts.push(t(`sn-${result.scale.judgement}`, { length: number(result.scale.sn_mm) }));
   const bad = !size || ["doubtful", "impossible"].includes(result?.scale?.judgement);
   line.className = bad ? "warn" : "quiet";
-  line.replaceChildren(parts.join(" "), " ", h("button", { type: "button", class: "plain", onclick: () => emit("ruler", null) }, t("measure-scale")));
+  line.replaceChildren(parts.join(" "), " ", h("button", { type: "button", class: "plain", onclick: () => emit("ruler", null) }, t("measure-scale")), h("button", { type: "button", class: "plain", onclick: () => emit("pixel-size", null) }, t("enter-scale")));
 }
 
 // ---- points
@@ -256,6 +256,8 @@ function caseParts() {
     field(t("note"), h("textarea", { name: "note", rows: 5, maxlength: 20000, onchange: set("note", text) }, value("note") ?? "")),
     h("dl", { class: "quiet" }, h("dt", {}, t("film-size")), h("dd", {}, `${film.width} × ${film.height} px, ${film.bits} bit`),
       film.device ? [h("dt", {}, t("device")), h("dd", {}, film.device)] : [], h("dt", {}, t("model")), h("dd", {}, value("model") || "–")),
+    h("div", { class: "row" }, h("button", { type: "button", id: "export-case", onclick: () => emit("export", [session.open.id]) }, t("export-case")),
+      h("button", { type: "button", id: "predict-again", disabled: locked || !session.start.model, onclick: () => emit("predict", session.open.id) }, t("predict-again"))),
     ...(film.warnings || []).map((line) => h("p", { class: "warn" }, line)),
   ];
 }

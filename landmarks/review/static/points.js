@@ -329,6 +329,12 @@ export function toggleVisible(symbol) {
   if (place) perform(place.visible ? "hide" : "show", { [`point/${symbol}`]: { ...place, visible: !place.visible, by: "hand" } });
 }
 
+// A doubtful point that is right as it is: a hand has looked at it.
+export function confirmPoint(symbol) {
+  const place = point(symbol);
+  if (place && place.by !== "hand") perform("confirm", { [`point/${symbol}`]: { ...place, by: "hand" } });
+}
+
 export function resetPoints(names) {
   const changes = {};
   for (const symbol of names) {

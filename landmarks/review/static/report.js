@@ -53,7 +53,7 @@ function drawing(analysis, result) {
     const ends = name.split("+").map(point);
     return ends.every((end) => end?.visible) ? [0, 1].map((axis) => ends.reduce((sum, end) => sum + (axis ? end.y : end.x), 0) / ends.length) : null;
   };
-  for (const line of result.outlines || []) node.append(h("path", { class: "outline", d: `M${line.map((place) => place.join(" ")).join("L")}`, "stroke-width": 1.6 * unit }));
+  for (const { points, dashed } of result.outlines) node.append(h("path", { class: "outline", d: `M${points.map((place) => place.join(" ")).join("L")}`, "stroke-width": 1.6 * unit, "stroke-dasharray": dashed ? `${6 * unit} ${5 * unit}` : null }));
   for (const [from, to] of analysis.planes) {
     const [a, b] = [at(from), at(to)];
     if (a && b) node.append(h("path", { class: "plane", d: `M${a.join(" ")}L${b.join(" ")}`, "stroke-width": 1.8 * unit }));

@@ -1,6 +1,7 @@
 // The toolbar above the film, the picture's sliders, and the ruler that gives a pixel size.
 import { dialog, field, h, iconButton, number, t, toast } from "/static/dom.js";
-import { emit, isSigned, on, perform, redo, scale, session, stacks, symbols, undo, value } from "/static/model.js";
+import { post } from "/static/api.js";
+import { emit, isDoubtful, isSigned, on, perform, point, redo, scale, session, stacks, symbols, undo, value } from "/static/model.js";
 import { nextDoubtful, requestDraw, resetPoints, shown, tool } from "/static/points.js";
 import { DEFAULTS, fit, look, oneToOne, setLook, toFilm, toScreen, turnTo, zoomBy } from "/static/view.js";
 
@@ -11,17 +12,18 @@ export function buildTools(parent) {
   bar = parent;
   bar.replaceChildren(
     group(iconButton("undo", t("undo-key"), undo, { id: "undo" }), iconButton("redo", t("redo-key"), redo, { id: "redo" }),
-      iconButton("reset", t("reset-key"), resetSelected, { id: "reset" }),
+      iconButton("reset", t("reset-key"), resetSelected, { id: "reset" }), iconButton("shape", t("reshape"), reshape, { id: "reshape" }),
       iconButton("next", t("next-doubtful-key"), goDoubtful, { id: "next-doubtful" })),
     group(iconButton("fit", t("fit-key"), fit), iconButton("plus", t("zoom-in"), () => zoomBy(1.25)), iconButton("minus", t("zoom-out"), () => zoomBy(0.8))),
     group(iconButton("sliders", t("picture"), () => { sliders.hidden = !sliders.hidden; update(); }, { id: "picture", "aria-controls": "sliders" }),
       iconButton("turn", t("turn-key"), nextTurn, { id: "turn" }), iconButton("ruler", t("ruler-key"), toggleRuler, { id: "ruler" })),
-    group(iconButton("print", t("report-key"), () => emit("print", null), { id: "print" })),
+    group(iconButton("compare", t("compare-key"), () => emit("compare", null), { id: "compare" }), iconButton("print", t("report-key"), () => emit("print", null), { id: "print" })),
   );
   buildSliders();
   for (const name of ["open", "values", "look", "history"]) on(name, update);
   on("grey-drag", ({ dx, dy }) => setLook({ contrast: clamp(look.contrast + dx / 3), brightness: clamp(look.brightness - dy / 3) }));
   on("ruler", toggleRuler);
+  on("pixel-size", askPixelSize);
   on("drawn", drawRuler);
   tool.pressed = pressed;
   update();
@@ -41,7 +43,8 @@ function update() {
   disable("undo", locked || !back.length);
   disable("redo", locked || !forth.length);
   disable("reset", locked);
-  for (const id of ["next-doubtful", "ruler", "print", "turn", "picture"]) disable(id, !session.open);
+  disable("reshape", locked);
+  for (const id of ["next-doubtful", "ruler", "compare", "print", "turn", "picture"]) disable(id, !session.open);
   const press = (id, on) => document.getElementById(id).setAttribute("aria-pressed", String(on));
   press("turn", look.turn !== "none");
   press("ruler", Boolean(ruler));
@@ -83,6 +86,25 @@ export function resetSelected() {
 
 export function goDoubtful() {
   if (session.open && !nextDoubtful()) toast(t("no-doubtful"));
+}
+
+// The selected point, or else every doubtful one, goes to where the shape of the others puts it.
+async function reshape() {
+  const wanted = session.selected ? [session.selected] : symbols().filter(isDoubtful);
+  if (!wanted.length) return toast(t("no-doubtful"));
+  const points = {};
+  for (const symbol of symbols()) {
+    const place = point(symbol);
+    if (place?.visible) points[symbol] = [place.x, place.y];
+  }
+  try {
+    const found = (await post("/api/reshape", { points, symbols: wanted })).points;
+    const changes = Object.entries(found).map(([symbol, [x, y]]) => [`point/${symbol}`, { x, y, visible: true, by: "shape" }]);
+    if (changes.length) perform("replace", Object.fromEntries(changes));
+    else toast(t("no-shape"));
+  } catch (error) {
+    toast(error.message, { kind: "bad" });
+  }
 }
 
 // ---- ruler
@@ -145,7 +167,8 @@ function finish(move) {
 }
 
 // A pixel size that is known from elsewhere.
-export function askPixelSize() {
+function askPixelSize() {
+  if (isSigned()) return emit("refused", "signed-refused");
   const input = h("input", { type: "number", name: "size", min: 0.005, max: 5, step: "any", value: scale()?.sx ?? 0.1, required: true });
   const close = dialog(t("pixel-size"), () => [h("form", { onsubmit: (event) => {
     event.preventDefault();

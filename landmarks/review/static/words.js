@@ -1,5 +1,11 @@
 // All words of the page, by language. A new language is a new block with the same keys.
 const en = {
+  "compare-key": "Two dates (D)", export: "Export", "export-all": "Export", "export-case": "Export this case", "predict-again": "Predict again", "export-title": "Export {count} cases", format: "Format", "export-note": "Films leave as PNG under the case's number, without names or metadata.",
+  "format-csv": "CSV: points and measurements", "format-json": "JSON: everything, with its history", "format-table": "Table data set: trains, test part kept apart",
+  "no-second-film": "There is no second film with landmarks", "same-patient": "Films with the same patient key.", "other-patient": "No other film has this patient key: choose any.", "first-film": "First film", "second-film": "Second film", reference: "Laid over each other by", fade: "Fade", blink: "Blink",
+  "reference-cranial_base": "S-N at S", "reference-palate": "ANS-PNS at ANS", "reference-mandible": "Me-Go at Me", "reference-symphysis": "Symphysis, best fit", "reference-best_fit": "S, N, Po, Or, Ar, best fit",
+  movements: "Movements", changes: "Changes", landmark: "Landmark", "forward-back": "Forward or back", "up-down": "Up or down", distance: "Distance", forward: "forward", back: "back", up: "up", down: "down", before: "First", after: "Second", change: "Change",
+  "no-shape": "Too few other landmarks to place it by shape", "did-confirm": "confirmed", "key-confirm": "confirm a point as it is", "key-compare": "two dates", "enter-scale": "Enter",
   skip: "Skip to the film", cases: "Cases", rooms: "Rooms", runs: "Training", panel: "Analysis panel", tools: "Tools", film: "Film", messages: "Messages",
   close: "Close", ok: "OK", cancel: "Cancel", language: "Language", theme: "Dark or light", help: "Keys and symbols", name: "Name",
   "your-name": "Your name", "name-why": "It is kept with every correction and stands on the report.", someone: "someone", file: "file",
@@ -44,6 +50,12 @@ const en = {
 };
 
 const de = {
+  "compare-key": "Zwei Zeitpunkte (D)", export: "Ausgeben", "export-all": "Ausgeben", "export-case": "Diesen Fall ausgeben", "predict-again": "Neu vorhersagen", "export-title": "{count} Fälle ausgeben", format: "Format", "export-note": "Filme werden als PNG unter der Nummer des Falls ausgegeben, ohne Namen und Metadaten.",
+  "format-csv": "CSV: Punkte und Messungen", "format-json": "JSON: alles, mit Verlauf", "format-table": "Tabelle zum Trainieren, Testteil getrennt",
+  "no-second-film": "Es gibt keinen zweiten Film mit Punkten", "same-patient": "Filme mit demselben Patientenschlüssel.", "other-patient": "Kein anderer Film hat diesen Patientenschlüssel: wählen Sie einen beliebigen.", "first-film": "Erster Film", "second-film": "Zweiter Film", reference: "Übereinandergelegt nach", fade: "Überblenden", blink: "Blinken",
+  "reference-cranial_base": "S-N in S", "reference-palate": "ANS-PNS in ANS", "reference-mandible": "Me-Go in Me", "reference-symphysis": "Symphyse, beste Passung", "reference-best_fit": "S, N, Po, Or, Ar, beste Passung",
+  movements: "Bewegungen", changes: "Änderungen", landmark: "Punkt", "forward-back": "Vor oder zurück", "up-down": "Auf oder ab", distance: "Abstand", forward: "vor", back: "zurück", up: "auf", down: "ab", before: "Erster", after: "Zweiter", change: "Änderung",
+  "no-shape": "Zu wenige andere Punkte, um ihn nach der Form zu setzen", "did-confirm": "bestätigt", "key-confirm": "Punkt bestätigen, wie er ist", "key-compare": "zwei Zeitpunkte", "enter-scale": "Eingeben",
   skip: "Zum Film springen", cases: "Fälle", rooms: "Bereiche", runs: "Training", panel: "Analyse", tools: "Werkzeuge", film: "Film", messages: "Meldungen",
   close: "Schließen", ok: "OK", cancel: "Abbrechen", language: "Sprache", theme: "Dunkel oder hell", help: "Tasten und Zeichen", name: "Name",
   "your-name": "Ihr Name", "name-why": "Er steht bei jeder Korrektur und auf dem Bericht.", someone: "jemand", file: "Datei",
