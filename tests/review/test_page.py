@@ -158,13 +158,12 @@ def test_two_windows_see_each_other_and_overwrite_nothing(open_page, server):
     stale = moved["x"] + 50
     assert server.move(1, "N", stale, 5, seen=0)[0] == 409
     held = []
-    second.route("**/actions", lambda route: held.append(route))
+    second.route("**/actions", lambda route: held.append(route), times=1)
     second.focus(".point[data-symbol=N]")
     second.keyboard.press("Shift+ArrowDown")
     until(second, lambda: held)
     drag(first, "N", 0, -25)
     theirs = place(server, "N")
-    second.unroute("**/actions")
     held[0].continue_()
     second.wait_for_selector(".toast.warn:has-text('changed in another window')")
     assert place(server, "N") == theirs
