@@ -1,5 +1,4 @@
 """Correct, measure and print films in the browser: `python tools/review.py` is `landmarks review`."""
-"""Open the page over a folder of films: `python tools/review.py` is `landmarks review`."""
 
 import sys
 
