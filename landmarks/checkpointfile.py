@@ -1,5 +1,6 @@
 """Checkpoint files: written whole or not at all, checked before they are believed, never executed."""
 
+import contextlib
 import hashlib
 import os
 import pickle
@@ -72,6 +73,8 @@ def read_checkpoint(path: Path) -> dict:
         raise CheckpointError(f"{path}: not a checkpoint of plain tensors; refused") from error
     if not isinstance(content, dict) or "model" not in content or "config" not in content:
         raise CheckpointError(f"{path}: no checkpoint of this project (no model and settings inside)")
+    if "task" not in content and "landmarks" in content:  # format 1 knew one task
+        content["task"] = {"landmarks": content.pop("landmarks")}
     return content
 
 
@@ -85,8 +88,12 @@ def _digest(file, length: int) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The rename itself reaches the disk; Windows has no such call and needs none."""
-    if os.name == "posix":
+    """The rename itself reaches the disk, where the file system can do that (some answer EINVAL); Windows needs no call."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):  # the file itself is written and verified
         handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -88,7 +88,10 @@ class DataConfig:
     def __post_init__(self) -> None:
         check_section("data", self)
         sizes_ok = len(self.image_size) == 2 and all(s >= 32 and s % 32 == 0 for s in self.image_size)
-        need(sizes_ok, "data.image_size", list(self.image_size), "[height,width], each a multiple of 32, e.g. [768,768]")
+        # of one image of 32 x 32 px the coarsest maps are a single pixel, of which BatchNorm takes no statistics
+        sizes_ok = sizes_ok and sum(self.image_size) > 64
+        wanted = "[height,width], each a multiple of 32 and one of them 64 or more, e.g. [768,768]"
+        need(sizes_ok, "data.image_size", list(self.image_size), wanted)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +122,7 @@ class AugmentConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
+    task: str = setting("landmarks", "What the network learns, a name of landmarks/tasks: landmarks (heatmaps).")
     backbone: str = setting(
         "hrnet_w32", "Any HRNet of timm: hrnet_w18_small, hrnet_w18_small_v2, hrnet_w18, hrnet_w32, hrnet_w48, ..."
     )
@@ -199,6 +203,13 @@ class TrainConfig:
     )
     precision: str = setting("fp32", "fp32, fp16 (CUDA, with loss scaling) or bf16 (either device).", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu or cuda.", choices=DEVICES, changeable=True)
+    threads: int = setting(
+        0,
+        "Threads of a step on the CPU; 0: one a core. Other numbers change the last digits of a result.",
+        low=0,
+        high=1024,
+        changeable=True,
+    )
     lr: float = setting(5e-4, "Peak learning rate of AdamW.", above=0)
     weight_decay: float = setting(1e-2, "AdamW's decay of convolution weights; norms and biases are not decayed.", low=0)
     warmup_epochs: float = setting(5.0, "Linear rise of the learning rate, epochs.", low=0)

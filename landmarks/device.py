@@ -10,6 +10,7 @@ _NO_MEMORY = (
     "can't allocate memory",
     "not enough memory",
     "ALLOC_FAILED",
+    "ALLOCATION_FAILED",  # cuDNN 9: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED and ..._DEVICE_ALLOCATION_FAILED
     "unable to find an engine",
 )
 

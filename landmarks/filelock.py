@@ -42,11 +42,24 @@ def hold_for_life(path: Path) -> TextIO | None:
     Where the file system knows no locks nobody is kept out.
     Raises: OSError where the file cannot be written.
     """
-    file = path.open("w")
-    if _try_lock(file.fileno(), inherited=False) is False:
-        file.close()
-        return None
-    return file
+    while True:
+        file = path.open("w")
+        if _try_lock(file.fileno(), inherited=False) is False:
+            file.close()
+            return None
+        if _is_still(path, file.fileno()):
+            return file
+        file.close()  # its last holder removed it in between
+
+
+def remove_held(path: Path, file: TextIO) -> None:
+    """Gives up a lock of `hold_for_life` and removes its file, before anyone else can take it."""
+    with contextlib.suppress(OSError):
+        path.unlink()
+    file.close()
+    with contextlib.suppress(OSError):  # Windows removes no open file
+        if fcntl is None:
+            path.unlink()
 
 
 def is_held(path: Path) -> bool:

@@ -45,6 +45,26 @@ class LandmarkSet:
         return tuple(s for s in self.symbols if s in other.symbols)
 
 
+def landmarks_to_dict(landmarks: LandmarkSet) -> dict:
+    """Plain lists and dicts, as a checkpoint holds them."""
+    return {
+        "name": landmarks.name,
+        "symbols": list(landmarks.symbols),
+        "titles": list(landmarks.titles),
+        "groups": {name: list(members) for name, members in landmarks.groups.items()},
+    }
+
+
+def landmarks_from_dict(plain: dict) -> LandmarkSet:
+    """Inverse of `landmarks_to_dict`. Raises: KeyError, ValueError where it is none."""
+    return LandmarkSet(
+        name=plain["name"],
+        symbols=tuple(plain["symbols"]),
+        titles=tuple(plain["titles"]),
+        groups={name: tuple(members) for name, members in plain["groups"].items()},
+    )
+
+
 # Order of the official annotation files (Khalid et al., Sci Data 12, 1336, 2025); the paper's table has another.
 _AARIZ = {
     "A": "A-point", "ANS": "Anterior Nasal Spine", "B": "B-point", "Me": "Menton", "N": "Nasion",

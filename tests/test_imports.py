@@ -23,6 +23,7 @@ LEVELS = (
     ),
     (
         "metrics",
+        "draw",
         "images",
         "radiograph",
         "measurements",
@@ -42,7 +43,7 @@ LEVELS = (
     ("data", "models", "synthetic"),
     ("tasks",),
     ("inference",),
-    ("evaluation", "draw", "check", "prepare"),
+    ("evaluation", "check", "prepare"),
     ("engine",),
     ("benchmark", "review"),
     ("commands",),

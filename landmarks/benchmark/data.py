@@ -29,6 +29,7 @@ from landmarks.geometry import compose, invert, letterbox_map, resize_map
 from landmarks.images import warp
 from landmarks.metrics import format_table
 from landmarks.synthetic.folder import make_missing_set
+from landmarks.tasks import task_type
 
 _WARM_UP_BATCHES = 4
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     config = load_config(args.config, args.settings)
-    config, _ = settle_batch(config, choose_device(config.train.device), None)
+    config, _ = settle_batch(config, task_type(config).from_settings(config), choose_device(config.train.device), None)
     with tempfile.TemporaryDirectory(prefix="landmarks_benchmark_") as folder:
         # a folder of its own: the first build is a cold one, and no cache of a run is touched
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, cache="disk", cache_dir=folder))

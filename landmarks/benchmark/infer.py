@@ -13,13 +13,13 @@ from landmarks.config import Config
 from landmarks.configfile import load_config
 from landmarks.device import choose_device
 from landmarks.engine.network import set_up_torch
-from landmarks.engine.planner import num_landmarks
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import format_table
-from landmarks.models.build import build_model, load_model
 from landmarks.models.fold import fold_norms
 from landmarks.models.hrnet import HRNet
 from landmarks.schema import LandmarkSet
+from landmarks.tasks import task_type
+from landmarks.tasks.saved import load_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,10 +70,9 @@ def _model(args: argparse.Namespace) -> tuple[HRNet, Config, LandmarkSet]:
     if not args.config:
         raise ValueError("--config: name a recipe, or a --checkpoint")
     config = load_config(args.config, args.settings)
-    num = num_landmarks(config)
     torch.manual_seed(0)
-    landmarks = LandmarkSet(name="any", symbols=tuple(f"L{i}" for i in range(num)))
-    return build_model(config.model, num).eval(), config, landmarks
+    task = task_type(config).from_settings(config)
+    return task.build_network(pretrained=False, recompute="none").eval(), config, task.landmarks
 
 
 def _time(predictor: Predictor, images: torch.Tensor, repeats: int) -> tuple[float, np.ndarray]:

@@ -24,10 +24,10 @@ class PlainDataset(Dataset):
         sample = self._samples[key]
         height, width = (side // 4 for side in sample.image.shape[1:])
         x, y = np.meshgrid(np.arange(width), np.arange(height))
-        points = (sample.points_in.numpy() - 1.5) / 4
+        points = (sample.target.points_in.numpy() - 1.5) / 4
         maps = [np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * self._sigma**2)) for px, py in points]
-        maps = np.stack(maps).astype(np.float32) * sample.visible.numpy()[:, None, None]
-        return sample.image.float(), torch.from_numpy(maps), sample.points_in
+        maps = np.stack(maps).astype(np.float32) * (sample.target.weights > 0).numpy()[:, None, None]
+        return sample.image.float(), torch.from_numpy(maps), sample.target.points_in
 
 
 def plain_loader(samples: CephalogramDataset, config: Config, sigma: float, workers: int) -> Iterator:

@@ -15,13 +15,13 @@ from landmarks.config import Config
 from landmarks.configfile import load_config
 from landmarks.data.loading import open_dataset
 from landmarks.data.workers import loader_settings
-from landmarks.device import autocast, choose_device, is_out_of_memory
+from landmarks.device import choose_device, is_out_of_memory
+from landmarks.engine.build import prepare_run
 from landmarks.engine.planner import settle_batch
-from landmarks.engine.setup import Run, prepare_run
+from landmarks.engine.run import Run
 from landmarks.engine.step import train_window
-from landmarks.geometry import input_to_heatmap
 from landmarks.metrics import format_figure, format_table
-from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.tasks import task_type
 
 _WARM_UP = 3  # the first steps fetch their memory from the system, and a GPU chooses its kernels
 PHASES = ("data wait", "copy", "forward", "loss", "backward", "optimizer", "EMA")
@@ -40,8 +40,8 @@ def run(args: argparse.Namespace) -> dict:
     words = [*args.settings, "train.log_images=0"]
     config = load_config(args.config, words)
     device = choose_device(config.train.device)
-    config, _ = settle_batch(config, device, None)
     records, samples = open_dataset(config.data, config.data.train_split, augment=config.augment, seed=0)
+    config, _ = settle_batch(config, task_type(config).from_records(config, records), device, None)
     num = len(records.landmarks)
     workers, _ = loader_settings(config.data, batch_size=config.train.batch_size, cuda=device.type == "cuda")
     # the plain loop goes first: what the framework sets in the process (memory, cuDNN) must not help it
@@ -92,49 +92,21 @@ def _figures(clock: Clock, seconds: float, config: Config, device: torch.device,
 
 
 def _measure_own(config: Config, device: torch.device, steps: int) -> dict:
-    """The framework's own step as it is, then once more with the phases told apart."""
+    """The framework's own step as it is, then once more with a clock, which waits for the device between phases."""
     with tempfile.TemporaryDirectory() as folder:
         run = prepare_run(config, Path(folder), resume=None)
-        run.model.train()
+        run.learner.model.train()
         batches = _endless(run)
-        whole = _measure(lambda window, clock: train_window(run, window), batches, config, device, steps)
-        parts = _measure(lambda window, clock: _step_by_phases(run, window, clock), batches, config, device, steps)
+        whole = _measure(lambda window, clock: train_window(run.learner, window), batches, config, device, steps)
+        parts = _measure(lambda window, clock: train_window(run.learner, window, clock), batches, config, device, steps)
         run.close()
     return {**parts, **{key: whole[key] for key in ("step", "images/s", "peak MiB")}}
 
 
 def _endless(run: Run) -> Iterator:
     while True:
-        yield from run.loader
-        run.plan.epoch += 1
-
-
-def _step_by_phases(run: Run, window: list, clock: Clock) -> None:
-    """`train_window`, taken apart."""
-    weight_sum = sum(float((batch.visible * run.weights).sum()) for batch in window)
-    for batch in window:
-        with clock("copy"):
-            images = batch.image.to(run.device, non_blocking=True)
-            points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
-            weights_BK = (batch.visible * run.weights).to(run.device, non_blocking=True)
-            if run.model.trained is not None:
-                points_hm, weights_BK = points_hm[:, run.model.trained], weights_BK[:, run.model.trained]
-        with clock("forward"), autocast(run.device, run.config.train.precision):
-            maps = run.net(images)
-        with clock("loss"):
-            loss = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
-        with clock("backward"):
-            run.scaler.scale(loss / (weight_sum * maps[0, 0].numel())).backward()
-        del maps, loss
-    with clock("optimizer"):
-        run.scaler.unscale_(run.optimizer)
-        torch.nn.utils.clip_grad_norm_(run.model.parameters(), run.config.train.clip_norm or float("inf"))
-        run.scaler.step(run.optimizer)
-        run.scaler.update()
-        run.optimizer.zero_grad(set_to_none=True)
-    with clock("EMA"):
-        if run.ema:
-            run.ema.update(run.model)
+        yield from run.train.loader
+        run.train.plan.epoch += 1
 
 
 def _table(found: dict[str, dict | None]) -> str:

@@ -16,7 +16,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="write the averaged weights as safetensors")
     args = parser.parse_args(words)
     from landmarks.checkpointfile import read_checkpoint
-    from landmarks.models.build import describe_checkpoint, write_weights
+    from landmarks.tasks.saved import describe_checkpoint, write_weights
 
     content = read_checkpoint(args.file)
     if args.weights:

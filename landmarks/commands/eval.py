@@ -40,7 +40,7 @@ def _evaluate(args, other: list[str]) -> int:
     from landmarks.evaluation.report.write import figures_table, headline, write_report
     from landmarks.evaluation.split import evaluate_split
     from landmarks.inference.predictor import Predictor
-    from landmarks.models.build import load_model
+    from landmarks.tasks.saved import load_model
 
     loaded = load_model(args.checkpoint)
     config = override_config(loaded.config, [*other, *args.settings])

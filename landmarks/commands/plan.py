@@ -23,7 +23,7 @@ def main(words: list[str] | None = None) -> int:
     from landmarks.configfile import load_config
     from landmarks.engine.measure import measure_choices
     from landmarks.engine.memory import usable_memory
-    from landmarks.engine.planner import fastest, plan, plan_table, plan_to_dict
+    from landmarks.engine.planner import fastest, plan, plan_table, plan_to_dict, task_for_plan
 
     config = load_config(args.config, args.settings)
     check_json_folder(args.json)
@@ -31,8 +31,9 @@ def main(words: list[str] | None = None) -> int:
         raise ValueError("--measure: needs a CUDA device; without it, the prediction needs none")
     here = usable_memory(config.train, torch.device("cuda", 0)) if torch.cuda.is_available() else None
     memory = parse_size(args.memory or config.train.memory_limit or "8GB") if args.memory or not here else here
-    choices = plan(config, memory)
-    measured = measure_choices(config, choices, memory) if args.measure else None
+    task = task_for_plan(config)
+    choices = plan(config, task, memory)
+    measured = measure_choices(config, task, choices, memory) if args.measure else None
     print(plan_table(choices, measured))
     if args.json:
         args.json.write_text(json.dumps(plan_to_dict(choices, memory, measured), indent=1) + "\n", encoding="utf-8")

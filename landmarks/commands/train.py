@@ -46,8 +46,8 @@ def main(words: list[str] | None = None) -> int:
         write_line(str(error))
         return 1
     if place().rank == 0:
-        best = f"{format_figure(summary['best_mre'], 3)} {summary['unit']} at epoch {summary['best_epoch']}"
-        print(f"{args.output / 'checkpoints' / 'best.pt'}: best validation MRE {best}")
+        best = f"{format_figure(summary['best'], 3)} {summary['unit']} at epoch {summary['best_epoch']}"
+        print(f"{args.output / 'checkpoints' / 'best.pt'}: best validation {summary['score']} {best}")
     return 0
 
 
@@ -64,10 +64,10 @@ def train(config, output: Path, *, resume: Path | None = None, force: bool = Fal
     Example:
         >>> from landmarks.configfile import load_config
         >>> config = load_config("configs/demo.yaml", ["train.epochs=1"])  # doctest: +SKIP
-        >>> train(config, "runs/demo")["best_mre"]  # doctest: +SKIP
+        >>> train(config, "runs/demo")["best"]  # doctest: +SKIP
     """
     from landmarks.distributed import leave
-    from landmarks.engine.setup import prepare_run
+    from landmarks.engine.build import prepare_run
     from landmarks.engine.trainer import fit
 
     output, run = Path(output), None

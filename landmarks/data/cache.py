@@ -23,7 +23,7 @@ from landmarks.distributed import place
 from landmarks.filelock import exclusive, is_held
 from landmarks.formats.records import DataError, Record
 from landmarks.images import shrink
-from landmarks.radiograph import read_gray
+from landmarks.radiograph import ImageError, read_gray
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +61,22 @@ def open_store(records: Iterable[Record], data: DataConfig) -> ImageStore:
     for build in order:
         store = build(key, paths, data)
         if store is not None:
-            if store.errors and data.on_error == "stop":
-                raise DataError(f"{next(iter(store.errors.values()))}, or list it in data.exclude")
+            store.sources = {int(number): paths[int(number)] for number in store.errors}
+            if data.on_error == "stop":
+                _check_again(store)
             return store
     if order:
         log.warning("cache: none; every image is decoded each time that it is used, which is slow")
     return FileStore(paths, data.image_size, data.cache_scale)
+
+
+def _check_again(store: PackedStore) -> None:
+    """Raises: DataError naming an image that could not be read when the cache was built, and still cannot."""
+    for index in store.sources:
+        try:
+            store.image(index)
+        except ImageError as error:
+            raise DataError(f"{error}, or list it in data.exclude") from error
 
 
 def cache_key(paths: list[Path], data: DataConfig) -> str:

@@ -41,6 +41,8 @@ class PackedStore:
         self.about: dict = index["about"]
         self.errors: dict[str, str] = index["errors"]
         self.key: str = index["key"]
+        self.sources: dict[int, Path] = {}
+        """Files of the images in `errors`, which are read again when they are wanted: the error may have passed."""
 
     @property
     def num_bytes(self) -> int:
@@ -52,13 +54,16 @@ class PackedStore:
     def image(self, index: int) -> tuple[np.ndarray, tuple[int, int]]:
         """uint8 [h, w] and the source size (height, width). Raises: ImageError naming a file that was broken."""
         if error := self.errors.get(str(index)):
-            raise ImageError(error)
+            if index not in self.sources:
+                raise ImageError(error)
+            image = read_gray(self.sources[index])
+            return shrink(image, tuple(self.about["image_size"]), self.about["cache_scale"])[0], image.shape
         view = self._content[self._starts[index] : self._starts[index + 1]]
         height, width = self._source_sizes[index].tolist()
         return view.reshape(self._shapes[index]), (height, width)
 
     def __reduce__(self):
-        return open_pack, (self.path, self.key)
+        return open_pack, (self.path, self.key), {"sources": self.sources}
 
 
 def open_pack(path: Path, key: str) -> PackedStore:

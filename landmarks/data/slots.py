@@ -23,22 +23,17 @@ class ImageSlots:
         self._images = shared_bytes(int(np.prod(shape))).view(shape)
         self._turn = 0
 
-    def put(self, samples: list[NamedTuple]) -> tuple:
-        """In a worker: the batch of these samples, less its images; where they are stands in their place."""
+    def put(self, samples: list[NamedTuple]) -> NamedTuple:
+        """In a worker: the batch of these samples; where its images are stands in their place."""
         worker, slot = get_worker_info().id, self._turn
         self._turn = (self._turn + 1) % self._images.shape[1]
         torch.stack([sample.image for sample in samples], out=self._images[worker, slot, : len(samples)])
-        return type(samples[0]), {
-            name: _packed([getattr(sample, name) for sample in samples]) for name in samples[0]._fields if name != "image"
-        } | {"image": (worker, slot, len(samples))}
+        return _packed([sample._replace(image=0) for sample in samples])._replace(image=(worker, slot, len(samples)))
 
-    def take(self, batch: tuple, *, pin_memory: bool) -> NamedTuple:
+    def take(self, batch: NamedTuple, *, pin_memory: bool) -> NamedTuple:
         """In the training process: the whole batch, in memory of its own."""
-        kind, fields = batch
-        worker, slot, num = fields["image"]
-        fields = {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in fields.items()}
-        fields["image"] = self._images[worker, slot, :num]
-        return kind(**{name: _own(value, pin_memory) for name, value in fields.items()})
+        worker, slot, num = batch.image
+        return _own(batch._replace(image=self._images[worker, slot, :num]), pin_memory)
 
 
 def shared_bytes(num: int) -> torch.Tensor:
@@ -48,15 +43,20 @@ def shared_bytes(num: int) -> torch.Tensor:
     return torch.empty(num, dtype=torch.uint8).share_memory_()
 
 
-def _packed(values: list) -> np.ndarray | list[str]:
+def _packed(values: list):
     if isinstance(values[0], str):
         return values
+    if isinstance(values[0], tuple):
+        return type(values[0])(*(_packed(list(column)) for column in zip(*values, strict=True)))
     return torch.stack(values).numpy() if isinstance(values[0], torch.Tensor) else np.array(values)
 
 
-def _own(value: torch.Tensor | list[str], pin_memory: bool):
-    if not isinstance(value, torch.Tensor):
+def _own(value, pin_memory: bool):
+    if isinstance(value, tuple):
+        return type(value)(*(_own(part, pin_memory) for part in value))
+    if isinstance(value, list):
         return value
+    value = torch.from_numpy(value) if isinstance(value, np.ndarray) else value
     own = torch.empty(value.shape, dtype=value.dtype, pin_memory=pin_memory)
     own.numpy()[...] = value.numpy()  # torch would wake its threads for this copy, and they spin on the workers' cores
     return own

@@ -176,7 +176,10 @@ def _death(exitcode: int) -> str:
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)  # the workers themselves are the parallelism
     keep_freed_memory()
-    # signals to the run's process group (Ctrl-C, torchrun, timeout) are for the training process alone
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # signals to all of a run's processes (Ctrl+C, torchrun, systemd, a scheduler) are for the training process alone,
+    # which ends its workers when it has saved; workers whose training process is gone end by themselves
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     if hasattr(os, "setpgrp"):
         os.setpgrp()

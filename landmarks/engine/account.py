@@ -1,17 +1,14 @@
 """What a training step keeps in memory, counted without a device: the real network and loss on tensors without content."""
 
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from landmarks.config import LossConfig, ModelConfig
-from landmarks.models.build import build_model
-from landmarks.models.hrnet import HRNet
-from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.tasks.task import Network, Task
 
 # CUDA hands out memory in pieces of 512 bytes.
 _PIECE = 512
@@ -31,7 +28,7 @@ class PassAccount:
     """Multiplications and additions of the convolutions, recomputed ones included."""
 
 
-def count_static(model: HRNet, *, half: bool, ema: bool) -> int:
+def count_static(model: Network, *, half: bool, ema: bool) -> int:
     """Bytes of a model's weights, gradients, AdamW's two averages, the EMA, and autocast's half copies of the kernels."""
     parameters = sum(p.numel() for p in model.parameters())
     buffers = sum(b.numel() for b in model.buffers())
@@ -39,27 +36,28 @@ def count_static(model: HRNet, *, half: bool, ema: bool) -> int:
     return 4 * (parameters * (5 if ema else 4) + buffers * (2 if ema else 1)) + (2 * kernels if half else 0)
 
 
-def account_pass(model: HRNet, image_size: tuple[int, int], loss: LossConfig, sigma: float) -> PassAccount:
-    """Runs one image of `image_size` (height, width) forward and backward through a `empty_model`."""
+def account_pass(task: Task, network: Network, image_size: tuple[int, int]) -> PassAccount:
+    """Runs one image of `image_size` (height, width) forward and backward through an `empty_network`."""
     memory = LiveMemory()
-    for tensor in [*model.parameters(), *(p.grad for p in model.parameters()), *model.buffers()]:
+    for tensor in [*network.parameters(), *(p.grad for p in network.parameters()), *network.buffers()]:
         memory.leave_out(tensor)
-    num = model.head.final.out_channels
+    example = task.targets.example()
+    target = type(example)(*(torch.empty_like(value[None], device="meta") for value in example))
     with torch.device("meta"), memory:
-        maps = model(torch.empty(1, 1, *image_size, dtype=torch.uint8))
+        outputs = network(torch.empty(1, 1, *image_size, dtype=torch.uint8))
         kept, before = memory.live, memory.peak
         memory.peak = kept
-        total = heatmap_loss_sum(maps, torch.empty(1, num, 2), torch.empty(1, num), sigma, loss)
-        del maps
+        total = task.loss_sum(outputs, target)
+        del outputs
         at_loss = memory.peak - kept
         total.backward()
     return PassAccount(kept=kept, peak=max(before, memory.peak), loss=at_loss, flops=memory.flops)
 
 
-def empty_model(model: ModelConfig, num_landmarks: int, *, half: bool) -> HRNet:
+def empty_network(task: Task, *, half: bool) -> Network:
     """A network without content, with gradients in place, whose tensors have the types that they have under autocast."""
     with torch.device("meta"):
-        built = build_model(replace(model, pretrained=False), num_landmarks).train()
+        built = task.build_network(pretrained=False, recompute="none").train()
         built = built.half() if half else built
         for parameter in built.parameters():
             parameter.grad = torch.empty_like(parameter)

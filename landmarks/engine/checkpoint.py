@@ -29,14 +29,16 @@ class Progress:
     images: int = 0
     """Images seen."""
     best: float | None = None
-    """Lowest validation MRE, mm (px where no pixel size is known); lower is better."""
+    """Best validation score of the task, e.g. the lowest MRE."""
     best_epoch: int = 0
+    unit: str = ""
+    """Unit of the score."""
     micro_batch: int = 0
     """Images of a forward pass after the run ran out of memory; 0: whole batches."""
     recompute: str = ""
     """Recompute level after the run ran out of memory; empty: train.recompute."""
     reference: float | None = None
-    """Early stopping: the MRE that the next one must undercut by min_delta, and validations since."""
+    """Early stopping: the score that the next one must improve on by min_delta, and validations since."""
     stale: int = 0
     finished: bool = False
     seconds: float = 0.0
@@ -51,7 +53,7 @@ def capture_generators() -> dict:
         "python": list(random.getstate()[1]),
         "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
     }
-    if torch.cuda.is_available():
+    if torch.cuda.is_initialized():  # asking would initialise it, in runs on the CPU too
         state["cuda"] = torch.cuda.get_rng_state_all()
     return state
 
@@ -67,7 +69,7 @@ def restore_generators(state: dict) -> None:
     random.setstate((3, tuple(state["python"]), None))
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
-    if "cuda" in state and torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+    if "cuda" in state and torch.cuda.is_initialized() and len(state["cuda"]) == torch.cuda.device_count():
         torch.cuda.set_rng_state_all(state["cuda"])
 
 

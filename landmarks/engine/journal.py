@@ -16,26 +16,27 @@ def clock(seconds: float) -> str:
 class Journal:
     """The same numbers to metrics.jsonl and TensorBoard. `step` counts optimizer steps."""
 
-    def __init__(self, output: Path | None, *, resumed_step: int | None = None) -> None:
-        """Without an output folder (every rank but 0) nothing is written."""
+    def __init__(self, output: Path | None, *, resumed_step: int | None = None, resumed_epoch: int = 0) -> None:
+        """Without an output folder (every rank but 0) nothing is written. Lines after the resumed step are dropped."""
         self._silent = output is None
         if self._silent:
             return
         self._path = output / "metrics.jsonl"
         if resumed_step is not None:
-            self._forget_after(resumed_step)
+            self._forget_after(resumed_step, resumed_epoch)
         self._file = self._path.open("a")
         purge = None if resumed_step is None else resumed_step + 1
         self._board = SummaryWriter(output / "tensorboard", purge_step=purge, flush_secs=30)
 
-    def _forget_after(self, step: int) -> None:
-        """A resumed run repeats the steps behind its checkpoint, so their lines are dropped."""
+    def _forget_after(self, step: int, epoch: int) -> None:
+        """A resumed run repeats the steps after its checkpoint, and the ends of epochs that it had not finished."""
         if not self._path.is_file():
             return
         kept = []
         for line in self._path.read_text().splitlines():
             try:
-                if json.loads(line)["step"] <= step:
+                found = json.loads(line)
+                if found["step"] <= step and (found["kind"] in ("step", "memory") or found["epoch"] <= epoch):
                     kept.append(line + "\n")
             except (json.JSONDecodeError, KeyError):
                 continue  # the last line of a run that was killed while writing it
@@ -61,10 +62,11 @@ class Journal:
         for key, value in (times or {}).items():
             self._board.add_scalar(f"times/{key}", value, step)
 
-    def landmarks(self, step: int, mre: dict[str, float | None]) -> None:
-        for symbol, value in mre.items():
+    def parts(self, score: str, step: int, values: dict[str, float | None]) -> None:
+        """The score by landmark or class, in TensorBoard alone."""
+        for name, value in values.items():
             if value is not None and not self._silent:
-                self._board.add_scalar(f"landmark_mre/{symbol.replace('`', '_soft')}", value, step)
+                self._board.add_scalar(f"{score}/{name.replace('`', '_soft')}", value, step)
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
         """RGB array [H, W, 3]."""
@@ -90,3 +92,4 @@ class Journal:
         self.flush()
         self._file.close()
         self._board.close()
+        self._silent = True

@@ -1,16 +1,14 @@
 """Device memory: its cap, and how a window that did not fit is taken back and worked through in smaller pieces."""
 
 import sys
-from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from landmarks.config import RECOMPUTE_LEVELS, TrainConfig, parse_size
-from landmarks.data.loading import Sample
 from landmarks.engine.checkpoint import Progress, capture_generators, restore_generators
 from landmarks.engine.stopping import TrainingError
-from landmarks.models.hrnet import HRNet
+from landmarks.tasks.task import Network
 
 MIB = 2**20
 # What CUDA itself, its kernels and its libraries take beside torch's own memory (estimate: 0.4 to 0.6 GB on recent cards).
@@ -68,15 +66,7 @@ class WindowState:
         restore_generators(self._generators)
 
 
-def split_batch(batch: Sample, micro_batch: int) -> Iterator[Sample]:
-    """A loaded batch in pieces of `micro_batch` images; 0 leaves it whole."""
-    num = len(batch.index)
-    size = micro_batch or num
-    for first in range(0, num, size):
-        yield Sample(*(values[first : first + size] for values in batch))
-
-
-def take_less(progress: Progress, model: HRNet, *, batch_size: int) -> tuple[str, dict[str, int]]:
+def take_less(progress: Progress, model: Network, *, batch_size: int) -> tuple[str, dict[str, int]]:
     """After a window that did not fit: half the images a pass, or, at one image, the model's next recompute level.
 
     The window's images, their order and the learning rate stay, so the step is the same but for BatchNorm, which sees

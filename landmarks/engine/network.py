@@ -9,11 +9,25 @@ from torch import nn
 
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, usable_cores
-from landmarks.distributed import place
+from landmarks.device import choose_device
+from landmarks.distributed import Place, join, place
 from landmarks.engine.memory import cap_memory
-from landmarks.models.hrnet import HRNet
+from landmarks.tasks.task import Network
 
 log = logging.getLogger(__name__)
+
+
+def set_up(config: Config) -> tuple[torch.device, Place]:
+    """The device of this process and its place among all, torch's switches set.
+
+    Raises: ValueError where there is no such device, or not for this precision.
+    """
+    device = choose_device(config.train.device, place().local_rank)
+    here = join(device.type)
+    if device.type == "cpu" and config.train.precision == "fp16":
+        raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
+    set_up_torch(config, device)
+    return device, here
 
 
 def set_up_torch(config: Config, device: torch.device) -> None:
@@ -21,7 +35,8 @@ def set_up_torch(config: Config, device: torch.device) -> None:
     if device.type == "cpu":
         keep_freed_memory()
         # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores() // place().local_size)))
+        automatic = max(1, min(torch.get_num_threads(), usable_cores() // place().local_size))
+        torch.set_num_threads(config.train.threads or automatic)
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -29,7 +44,7 @@ def set_up_torch(config: Config, device: torch.device) -> None:
         torch.backends.cudnn.benchmark = not config.train.deterministic
         torch.backends.cudnn.allow_tf32 = True  # convolutions; the network has no other products
     if line := cap_memory(config.train, device):
-        log.info(line)
+        log.warning(line)
 
 
 def prepare_norms(model: nn.Module, batch_norm: str, device: torch.device) -> nn.Module:
@@ -53,17 +68,31 @@ def start_training_mode(model: nn.Module, batch_norm: str) -> None:
                 module.eval()
 
 
-def make_optimizer(model: HRNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
+def make_optimizer(model: Network, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """AdamW; norms and biases are not decayed."""
-    # where some landmarks alone are trained, decay would wear down the filters of the others
-    kept = [model.head.final.weight] if model.trained is not None else []
+    kept = model.undecayed()
     kernels = [p for p in model.parameters() if p.ndim > 1 and all(p is not k for k in kept)]
     others = [p for p in model.parameters() if p.ndim <= 1] + kept
     groups = [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=lr, fused=True)
 
 
-def compile_network(model: HRNet, device: torch.device) -> nn.Module:
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
+    """Takes over the moments; settings stay this run's, and moments lie in memory as their weights do.
+
+    A fused optimizer walks weights and moments in one order, so moments of another memory layout would go to other weights.
+    """
+    decays = [group["weight_decay"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+    for weight, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if value.shape == weight.shape and value.stride() != weight.stride():
+                moments[name] = torch.empty_like(weight).copy_(value)
+
+
+def compile_network(model: Network, device: torch.device) -> nn.Module:
     """The compiled network, or the plain one with a line where this platform has no working compiler."""
     try:
         # a trial on something small: it shows in seconds whether kernels can be built, and leaves the network alone

@@ -1,18 +1,23 @@
 """Which micro-batch and recompute level a card has room for, predicted without it, and the fastest of them."""
 
+import logging
 import math
 from dataclasses import asdict, dataclass, replace
 
 import torch
 
 from landmarks.config import RECOMPUTE_LEVELS, Config
+from landmarks.data.loading import read_split
 from landmarks.data.resources import available_memory
 from landmarks.distributed import least_of_ranks, place
-from landmarks.engine.account import PassAccount, account_pass, count_static, empty_model
+from landmarks.engine.account import PassAccount, account_pass, count_static, empty_network
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
-from landmarks.formats.reading import chosen_symbols, landmarks_of
+from landmarks.formats.records import DataError
 from landmarks.metrics import format_table
-from landmarks.synthetic.folder import dataset_root
+from landmarks.tasks import task_type
+from landmarks.tasks.task import Task
+
+log = logging.getLogger(__name__)
 
 # cuDNN's workspaces, and what torch's allocator loses between blocks (estimates until measured on a card).
 WORKSPACE_BYTES = 256 * MIB
@@ -39,7 +44,7 @@ class Choice:
     fits: bool
 
 
-def plan(config: Config, memory: int, *, cuda: bool = True, ranks: int = 1) -> list[Choice]:
+def plan(config: Config, task: Task, memory: int, *, cuda: bool = True, ranks: int = 1) -> list[Choice]:
     """All choices for the settings' effective batch within `memory` bytes a process, fastest first.
 
     Raises: ValueError where the effective batch cannot be shared out among the processes.
@@ -48,12 +53,12 @@ def plan(config: Config, memory: int, *, cuda: bool = True, ranks: int = 1) -> l
     if rest or not images:
         raise ValueError(f"train.effective_batch: {effective_batch(config)} images cannot be shared by {ranks} processes")
     half = config.train.precision != "fp32"
-    model = empty_model(config.model, num_landmarks(config), half=half)
+    model = empty_network(task, half=half)
     static = count_static(model, half=half, ema=config.train.ema_epochs > 0)
     choices = []
     for level in RECOMPUTE_LEVELS:
         model.recompute = level
-        account = account_pass(model, config.data.image_size, config.loss, config.heatmap.sigma)
+        account = account_pass(task, model, config.data.image_size)
         for size in (size for size in range(1, images + 1) if images % size == 0):
             choices.append(_choice(level, size, images, static, account, memory, cuda))
     return sorted(choices, key=lambda choice: (not choice.fits, choice.seconds, choice.total))
@@ -103,12 +108,16 @@ def effective_batch(config: Config) -> int:
     return train.effective_batch if train.batch_size == "auto" else train.batch_size * train.accumulate
 
 
-def num_landmarks(config: Config) -> int:
-    """Maps of the network; the data set is read where its format does not fix the landmarks. Raises: ValueError."""
-    return len(chosen_symbols(landmarks_of(config.data.format, dataset_root(config.data)), config.data.landmarks))
+def task_for_plan(config: Config) -> Task:
+    """The task on its data, or, where that cannot be read, as far as the settings tell."""
+    try:
+        return task_type(config).from_records(config, read_split(config.data, config.data.train_split, seed=config.train.seed))
+    except DataError as error:
+        log.info(f"planned without the data ({error})")
+        return task_type(config).from_settings(config)
 
 
-def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ranks: int = 1) -> tuple[Config, str]:
+def settle_batch(config: Config, task: Task, device: torch.device, saved: dict | None, *, ranks: int = 1) -> tuple[Config, str]:
     """Puts numbers where `train.batch_size` is auto: those of the run that is resumed, or the planner's.
 
     Returns: the settings, and a line that says what was chosen. Raises: ValueError where nothing fits.
@@ -123,7 +132,7 @@ def settle_batch(config: Config, device: torch.device, saved: dict | None, *, ra
         return replace(config, train=replace(config.train, **kept)), line
     here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // place().local_size
     memory = least_of_ranks(here)  # or ranks on unlike cards would choose unlike batches
-    choice = fastest(plan(config, memory, cuda=device.type == "cuda", ranks=ranks), memory)
+    choice = fastest(plan(config, task, memory, cuda=device.type == "cuda", ranks=ranks), memory)
     size = choice.micro_batch * ranks
     train = replace(config.train, batch_size=size, accumulate=choice.accumulate, recompute=choice.recompute)
     return replace(config, train=train), (

@@ -1,22 +1,33 @@
-"""One optimizer step: an accumulation window forward and backward, its gradients summed over ranks, and the update."""
+"""One optimizer step: an accumulation window forward and backward, its gradients summed over ranks, and the update.
 
+Training, `plan --measure` and `benchmark step` call `train_window`; the latter two with a clock.
+"""
+
+import contextlib
 import logging
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 
-from landmarks.data.loading import Sample
+from landmarks.data.loading import Sample, part_of
 from landmarks.device import autocast, is_out_of_memory
 from landmarks.distributed import on_all_ranks, sum_gradients, sum_over_ranks
-from landmarks.engine.memory import split_batch, take_less
+from landmarks.engine.learner import Learner
+from landmarks.engine.memory import take_less
 from landmarks.engine.schedule import lr_factor
-from landmarks.engine.setup import Run
 from landmarks.engine.stopping import TrainingError
-from landmarks.geometry import input_to_heatmap
-from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 log = logging.getLogger(__name__)
+
+Clock = Callable[[str], contextlib.AbstractContextManager]
+"""`with clock("forward"):` adds the time of a phase."""
+
+
+def no_clock(phase: str) -> contextlib.AbstractContextManager:
+    """Measures nothing."""
+    return contextlib.nullcontext()
 
 
 @dataclass(slots=True)
@@ -29,94 +40,110 @@ class WindowResult:
     loss_scale: float | None
     stepped: bool
     stop: bool
-    """A signal asked some rank to stop."""
+    """A signal asked some rank to save and stop."""
+    save: bool
+    """A signal asked some rank to save and continue."""
     num_images: int
+    recoveries: list[tuple[str, dict]] = field(default_factory=list)
+    """Each time that the memory did not suffice: a line, and the sizes from then on."""
     wait: float = 0.0
     seconds: float = 0.0
 
 
-def train_window(run: Run, window: list[Sample]) -> WindowResult:
+def train_window(learner: Learner, window: list[Sample], clock: Clock = no_clock) -> WindowResult:
     """One optimizer step: forward and backward of each micro-batch, normalised by the weights of the whole window."""
-    train, progress = run.config.train, run.progress
-    factor = lr_factor(
-        progress.step,
-        warmup_steps=round(train.warmup_epochs * run.windows_per_epoch),
-        total_steps=train.epochs * run.windows_per_epoch,
-        final=train.final_lr,
-    )
-    for group in run.optimizer.param_groups:
-        group["lr"] = train.lr * factor
-    weight_sum, num_images = _window_totals(run, window)
-    run.window_state.hold()
-    while not on_all_ranks((loss_sum := _accumulate(run, window, weight_sum)) is not None):
-        _make_room(run)
-    sum_gradients(run.model)
-    run.scaler.unscale_(run.optimizer)
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), train.clip_norm or math.inf)
-    # the one moment of a window in which the device is waited for
-    asked = torch.tensor(float(bool(run.signals)), device=run.device)
-    (total, asked), norm = sum_over_ranks(torch.stack([loss_sum, asked])).tolist(), norm.item()
-    scale = run.scaler.get_scale() if run.scaler.is_enabled() else None
-    finite = math.isfinite(total) and math.isfinite(norm)
+    _set_rate(learner)
+    weight_sum, num_images = _window_totals(learner, window)
+    recoveries = []
+    learner.window_state.hold()
+    while not on_all_ranks((loss_sum := _accumulate(learner, window, weight_sum, clock)) is not None):
+        recoveries.append(_make_room(learner))
+    sum_gradients(learner.model)
+    with clock("optimizer"):
+        learner.scaler.unscale_(learner.optimizer)
+        clip = learner.config.train.clip_norm or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(learner.model.parameters(), clip)
+        # the one moment of a window in which the device is waited for
+        stop, save = torch.tensor(learner.signals.take(), device=learner.device)
+        (total, stop, save), norm = sum_over_ranks(torch.stack([loss_sum, stop, save])).tolist(), norm.item()
+        scale = learner.scaler.get_scale() if learner.scaler.is_enabled() else None
+        finite = math.isfinite(total) and math.isfinite(norm)
+        if finite and weight_sum > 0:
+            learner.scaler.step(learner.optimizer)
     if finite and weight_sum > 0:
-        run.scaler.step(run.optimizer)
-        if run.ema:
-            run.ema.update(run.model)
+        with clock("EMA"):
+            if learner.ema:
+                learner.ema.update(learner.model)
     elif not finite:
         # a pass that overflowed has spoilt BatchNorm's running statistics as well
-        run.window_state.restore_buffers()
-    run.scaler.update()
-    run.optimizer.zero_grad(set_to_none=True)
-    return WindowResult(total, weight_sum, norm, scale, finite and weight_sum > 0, asked > 0, num_images)
+        learner.window_state.restore_buffers()
+    with clock("optimizer"):
+        learner.scaler.update()
+        learner.optimizer.zero_grad(set_to_none=True)
+    stepped = finite and weight_sum > 0
+    return WindowResult(total, weight_sum, norm, scale, stepped, stop > 0, save > 0, num_images, recoveries)
 
 
-def _accumulate(run: Run, window: list[Sample], weight_sum: float) -> torch.Tensor | None:
+def _accumulate(learner: Learner, window: list[Sample], weight_sum: float, clock: Clock) -> torch.Tensor | None:
     """Gradients of a window; returns its loss sum on the device, or None where the memory did not suffice."""
-    loss_sum = torch.zeros((), device=run.device)
-    pieces = (piece for batch in window for piece in split_batch(batch, run.progress.micro_batch))
+    loss_sum = torch.zeros((), device=learner.device)
     try:
-        for piece in pieces:
-            loss = batch_loss(run, piece)
-            loss_sum += loss.detach()
-            run.scaler.scale(loss / max(weight_sum, 1e-12)).backward()
+        for batch in window:
+            num = len(batch.index)
+            size = learner.progress.micro_batch or num
+            for first in range(0, num, size):
+                loss = batch_loss(learner, part_of(batch, slice(first, first + size)), clock)
+                loss_sum += loss.detach()
+                with clock("backward"):
+                    learner.scaler.scale(loss / max(weight_sum, 1e-12)).backward()
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        if run.place.size > 1 and run.config.train.batch_norm == "sync":
-            where = f"out of memory at step {run.progress.step + 1} of {run.place.size} processes with train.batch_norm=sync"
+        if learner.place.size > 1 and learner.config.train.batch_norm == "sync":
+            where = f"out of memory at step {learner.progress.step + 1} of {learner.place.size} processes"
             # the other ranks wait inside a norm for this one's images
-            raise TrainingError(f"{where}: halve train.batch_size and double train.accumulate") from error
+            raise TrainingError(
+                f"{where} with train.batch_norm=sync: halve train.batch_size and double train.accumulate"
+            ) from error
         return None
     return loss_sum
 
 
-def _make_room(run: Run) -> None:
-    """Takes the window back and goes on with less memory; here, outside the handler, no traceback keeps tensors alive."""
-    run.optimizer.zero_grad(set_to_none=True)
-    run.window_state.restore()
-    line, sizes = take_less(run.progress, run.model, batch_size=run.plan.share)
+def batch_loss(learner: Learner, batch: Sample, clock: Clock = no_clock) -> torch.Tensor:
+    """Weighted sum of the losses of one micro-batch, 0-dim on the device."""
+    with clock("copy"):
+        images = batch.image.to(learner.device, non_blocking=True)
+        target = type(batch.target)(*(value.to(learner.device, non_blocking=True) for value in batch.target))
+    with clock("forward"), autocast(learner.device, learner.config.train.precision):
+        outputs = learner.net(images)
+    with clock("loss"):
+        return learner.task.loss_sum(outputs, target)
+
+
+def _make_room(learner: Learner) -> tuple[str, dict]:
+    """Reverts the window and lowers the memory of the next try; outside the handler no traceback keeps tensors alive."""
+    learner.optimizer.zero_grad(set_to_none=True)
+    learner.window_state.restore()
+    line, sizes = take_less(learner.progress, learner.model, batch_size=learner.share)
     log.warning(line)
-    run.journal.text("memory", line)
-    run.journal.scalars("memory", run.progress.step, sizes, epoch=run.progress.epoch + 1)
+    return line, sizes
 
 
-def _window_totals(run: Run, window: list[Sample]) -> tuple[float, int]:
-    """Sum of weights and number of images of a window, over all ranks; a rank's filler samples count for nothing."""
-    weight = sum(float((batch.visible * run.weights).sum()) for batch in window)
-    images = sum(int((batch.index >= 0).sum()) for batch in window)
+def _set_rate(learner: Learner) -> None:
+    train, per_epoch, progress = learner.config.train, learner.windows_per_epoch, learner.progress
+    factor = lr_factor(
+        progress.epoch * per_epoch + progress.windows,  # not the steps so far: a resumed run may have another batch
+        warmup_steps=round(train.warmup_epochs * per_epoch),
+        total_steps=train.epochs * per_epoch,
+        final=train.final_lr,
+    )
+    for group in learner.optimizer.param_groups:
+        group["lr"] = train.lr * factor
+
+
+def _window_totals(learner: Learner, window: list[Sample]) -> tuple[float, int]:
+    """Sum of weights and number of images of a window, over all ranks, without fillers and images that cannot be read."""
+    weight = sum(learner.task.weight_sum(batch.target) for batch in window)
+    images = sum(int((batch.index >= 0).sum()) - sum(map(bool, batch.error)) for batch in window)
     weight, images = sum_over_ranks(torch.tensor([weight, images], dtype=torch.float64)).tolist()
     return weight, round(images)
-
-
-def batch_loss(run: Run, batch: Sample) -> torch.Tensor:
-    """Weighted sum of the maps' mean losses over one micro-batch, 0-dim on the device."""
-    images = batch.image.to(run.device, non_blocking=True)
-    points_hm = input_to_heatmap(batch.points_in.to(run.device, non_blocking=True))
-    weights_BK = (batch.visible * run.weights).to(run.device, non_blocking=True)
-    if run.model.trained is not None:
-        points_hm, weights_BK = points_hm[:, run.model.trained], weights_BK[:, run.model.trained]
-    with autocast(run.device, run.config.train.precision):
-        maps = run.net(images)
-    total = heatmap_loss_sum(maps, points_hm, weights_BK, run.config.heatmap.sigma, run.config.loss)
-    # as sums over pixels, gradients of FP16 activations would overflow at any usable loss scale
-    return total / maps[0, 0].numel()

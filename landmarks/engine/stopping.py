@@ -1,14 +1,18 @@
 """How a run ends early: by a signal that asks for it, or by a failure that its checkpoint survives."""
 
 import contextlib
-import logging
 import signal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-log = logging.getLogger(__name__)
+# Ctrl+C, a scheduler's or the system's end, a closed terminal, and a scheduler's early warning of the end
+_STOP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2")
+# a scheduler's early warning of a pause: what is saved is safe, the run continues
+_SAVE = ("SIGUSR1",)
 
 
 class TrainingError(RuntimeError):
-    """A run that cannot go on; its last checkpoint stays."""
+    """A run that cannot continue; its last checkpoint stays."""
 
 
 class Stopped(Exception):
@@ -19,21 +23,37 @@ class Stopped(Exception):
         self.number = number
 
 
-@contextlib.contextmanager
-def collect_signals():
-    """Collects SIGINT, SIGTERM and SIGHUP; a second Ctrl-C stops at once."""
-    received: list[int] = []
+@dataclass(slots=True)
+class Signals:
+    """What signals ask of this process. Handlers only note: they may come in the middle of a write."""
 
-    def note(number, frame):
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-        log.warning(f"{signal.Signals(number).name}: saving after this step")
+    stop: list[int] = field(default_factory=list)
+    """Signals that ask to save and stop."""
+    save: bool = False
+    """Whether one asks to save and continue."""
 
-    numbers = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    before = {number: signal.signal(number, note) for number in numbers}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def take(self) -> tuple[float, float]:
+        """Whether to stop and whether to save, as numbers to add over ranks; the wish to save is then granted."""
+        save, self.save = self.save, False
+        return float(bool(self.stop)), float(save)
+
+    @contextlib.contextmanager
+    def collect(self) -> Iterator[None]:
+        """Notes signals from here on; a second Ctrl+C stops at once."""
+
+        def note_stop(number, frame):
+            if self.stop and number == signal.SIGINT:
+                raise KeyboardInterrupt
+            self.stop.append(number)
+
+        def note_save(number, frame):
+            self.save = True
+
+        handlers = {name: note_stop for name in _STOP} | {name: note_save for name in _SAVE}
+        numbers = {getattr(signal, name): handler for name, handler in handlers.items() if hasattr(signal, name)}
+        before = {number: signal.signal(number, handler) for number, handler in numbers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

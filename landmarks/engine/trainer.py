@@ -1,6 +1,5 @@
 """The training loop. `fit` reads top to bottom as epochs, optimizer steps, and once in a while validate, save, log."""
 
-import json
 import logging
 import math
 import signal
@@ -11,14 +10,17 @@ from itertools import islice
 
 from tqdm import tqdm
 
+from landmarks.data.loading import Sample
 from landmarks.engine.checkpoint import epoch_name
 from landmarks.engine.journal import clock
 from landmarks.engine.memory import peak_memory
 from landmarks.engine.network import start_training_mode
-from landmarks.engine.setup import Run, state_of
+from landmarks.engine.processor import ProcessorWatch
+from landmarks.engine.run import Run
 from landmarks.engine.step import WindowResult, train_window
-from landmarks.engine.stopping import Stopped, TrainingError, collect_signals
+from landmarks.engine.stopping import Stopped, TrainingError
 from landmarks.engine.validation import check_readable, validate
+from landmarks.formats.records import DataError
 
 log = logging.getLogger(__name__)
 
@@ -35,26 +37,30 @@ def fit(run: Run) -> dict:
     start = time.monotonic() - progress.seconds
     if progress.finished:
         run.close()
-        return _summary(run)
-    with collect_signals() as run.signals:
+        return run.summarise()
+    watch = ProcessorWatch(run.learner.device)
+    with run.learner.signals.collect():
         while progress.epoch < train.epochs and not progress.finished:
-            result = None
             for result in _epoch_windows(run):
                 progress.seconds = time.monotonic() - start
                 _count(run, result)
                 due = train.save_every_steps and progress.step % train.save_every_steps == 0 and result.stepped
-                # the last window is saved with its epoch: a state between the two would write the epoch's lines twice
-                if (due or result.stop) and progress.windows < run.windows_per_epoch:
+                if due or result.save or result.stop:
                     save(run, "latest.pt")
-                    _leave_if(result.stop, run)
+                _leave_if(result.stop, run)
+            if line := watch.look():
+                log.warning(line)
+            validated = _due(progress.epoch + 1, train.validate_every, train.epochs)
+            if validated:
+                save(run, "latest.pt")  # an end during validation loses none of the epoch's steps
             _end_epoch(run)
-            improved = validate(run) if _due(progress.epoch, train.validate_every, train.epochs) else False
+            improved = validated and validate(run)
             progress.seconds = time.monotonic() - start
-            stop = result is not None and result.stop
+            stop = run.learner.is_asked_to_stop()
             _save_epoch(run, improved, stop)
             _leave_if(stop, run)
         progress.finished = True
-        summary = _summary(run)
+        summary = run.summarise()
         save(run, "latest.pt")
     run.close()
     return summary
@@ -62,33 +68,33 @@ def fit(run: Run) -> dict:
 
 def _leave_if(stop: bool, run: Run) -> None:
     if stop:  # on every rank after the same window
-        raise Stopped(run.signals[0] if run.signals else signal.SIGTERM)
+        raise Stopped((run.learner.signals.stop or [signal.SIGTERM])[0])
 
 
 def _epoch_windows(run: Run) -> Iterator[WindowResult]:
     """The accumulation windows of the epoch under way, from where a resumed run stopped."""
     progress, accumulate = run.progress, run.config.train.accumulate
-    run.plan.epoch, run.plan.start = progress.epoch, progress.windows * accumulate
-    start_training_mode(run.model, run.config.train.batch_norm)
-    batches = iter(run.loader)
+    run.train.plan.epoch, run.train.plan.start = progress.epoch, progress.windows * accumulate
+    start_training_mode(run.learner.model, run.config.train.batch_norm)
+    batches = iter(run.train.loader)
     bar = tqdm(
-        total=run.windows_per_epoch,
+        total=run.learner.windows_per_epoch,
         initial=progress.windows,
         desc=f"epoch {progress.epoch + 1}/{run.config.train.epochs}",
         unit="step",
         file=sys.stderr,
         mininterval=0.5 if sys.stderr.isatty() else 60,
         leave=False,
-        disable=run.place.rank > 0,
+        disable=run.learner.place.rank > 0,
     )
     started, seen = time.monotonic(), 0
     with bar:
-        for _ in range(progress.windows, run.windows_per_epoch):
+        for _ in range(progress.windows, run.learner.windows_per_epoch):
             before = time.monotonic()
-            window = list(islice(batches, accumulate))
+            window = _next_window(run, batches)
             wait = time.monotonic() - before
             check_readable(run.config.data, window)
-            result = train_window(run, window)
+            result = train_window(run.learner, window)
             result.wait, result.seconds = wait, time.monotonic() - before
             seen += result.num_images
             rate = seen / (time.monotonic() - started)
@@ -100,9 +106,22 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
             yield result
 
 
+def _next_window(run: Run, batches: Iterator[Sample]) -> list[Sample]:
+    try:
+        return list(islice(batches, run.config.train.accumulate))
+    except DataError:
+        if run.learner.signals.stop:  # the signal that asks to stop may have ended the loader's workers as well
+            save(run, "latest.pt")
+            _leave_if(True, run)
+        raise
+
+
 def _count(run: Run, result: WindowResult) -> None:
     """Books one window; stops a run whose loss is not finite ten times in a row."""
     progress = run.progress
+    for line, sizes in result.recoveries:
+        run.journal.text("memory", line)
+        run.journal.scalars("memory", progress.step, sizes, epoch=progress.epoch + 1)
     progress.windows += 1
     progress.images += result.num_images
     if result.stepped:
@@ -125,7 +144,7 @@ def _count(run: Run, result: WindowResult) -> None:
             progress.step,
             {
                 "loss": result.loss_sum / result.weight_sum,
-                "lr": run.optimizer.param_groups[0]["lr"],
+                "lr": run.learner.optimizer.param_groups[0]["lr"],
                 "grad_norm": result.grad_norm,
                 "loss_scale": result.loss_scale,
                 "skipped": progress.skipped,
@@ -139,20 +158,22 @@ def _end_epoch(run: Run) -> None:
     progress = run.progress
     loss = progress.loss_sum / progress.weight_sum if progress.weight_sum else None
     progress.epoch += 1
-    times = {"peak_memory_mib": peak_memory(run.device), "seconds": progress.seconds}
+    times = {"peak_memory_mib": peak_memory(run.learner.device), "seconds": progress.seconds}
     run.journal.scalars("train", progress.step, {"loss": loss, "skipped": progress.skipped}, epoch=progress.epoch, times=times)
     progress.windows, progress.loss_sum, progress.weight_sum = 0, 0.0, 0.0
 
 
 def save(run: Run, name: str) -> None:
     """Writes the run's state; the journal reaches the disk first, so that a resumed run misses no line."""
-    if run.place.rank > 0:
+    if run.learner.place.rank > 0:
         return
     run.journal.flush()
     try:
-        run.folder.save(name, state_of(run))
+        run.checkpoints.save(name, run.to_dict())
     except OSError as error:
-        raise TrainingError(f"{run.folder.folder / name}: not written ({error}); the last sound checkpoint is kept") from error
+        raise TrainingError(
+            f"{run.checkpoints.folder / name}: not written ({error}); the last sound checkpoint is kept"
+        ) from error
 
 
 def _save_epoch(run: Run, improved: bool, stop: bool) -> None:
@@ -169,26 +190,7 @@ def _due(epoch: int, every: int, last: int) -> bool:
     return epoch % every == 0 or epoch == last
 
 
-def _summary(run: Run) -> dict:
-    progress = run.progress
-    summary = {
-        "best_mre": progress.best,
-        "unit": "mm" if any(record.pixel_size for record in run.val_records.records) else "px",
-        "best_epoch": progress.best_epoch,
-        "epochs": progress.epoch,
-        "steps": progress.step,
-        "skipped_steps": progress.skipped,
-        "seconds": round(progress.seconds, 2),
-        "images_per_second": round(progress.images / max(progress.seconds, 1e-9), 2),
-        "peak_memory_mib": round(peak_memory(run.device)),
-        "device": str(run.device),
-    }
-    if run.place.rank == 0:
-        (run.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    return summary
-
-
 def _time_left(run: Run, rate: float) -> str:
-    left = (run.config.train.epochs - run.progress.epoch) * run.plan.num
-    left -= run.progress.windows * run.config.train.accumulate * run.plan.batch_size
+    left = (run.config.train.epochs - run.progress.epoch) * run.train.plan.num
+    left -= run.progress.windows * run.config.train.accumulate * run.train.plan.batch_size
     return f"{clock(max(0, left) / max(rate, 1e-9))} left"

@@ -2,89 +2,101 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 
-import numpy as np
+import torch
 from tqdm import tqdm
 
-from landmarks import draw
 from landmarks.config import DataConfig
 from landmarks.data.loading import Sample
 from landmarks.distributed import share_from_rank_0
 from landmarks.engine.journal import clock
-from landmarks.engine.setup import Run
-from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, predict_batches, report_unreadable
-from landmarks.geometry import apply_map, invert
-from landmarks.metrics import Summary, format_figure, summarise
+from landmarks.engine.learner import Learner
+from landmarks.engine.run import Run
+from landmarks.engine.stopping import Stopped
+from landmarks.evaluation.evaluate import predict_batches, report_unreadable
+from landmarks.metrics import format_figure
+from landmarks.models.forward import forward_in_parts
+from landmarks.tasks.task import Judgement, Predictions
 
 log = logging.getLogger(__name__)
 
 
 def validate(run: Run) -> bool:
     """Validation with the averaged weights; books the figures and says whether they are the best so far."""
-    progress = run.progress
-    batches = tqdm(run.val_loader, desc="validate", leave=False, file=sys.stderr, disable=not sys.stderr.isatty())
-    share_from_rank_0(run.predictor.model.buffers())  # each rank has BatchNorm statistics of its own
-    fail = partial(report_unreadable, run.config.data)
-    prediction = predict_batches(run.predictor, batches, len(run.val_records.records), fail=fail)
-    evaluation = evaluate_prediction(run.val_records, prediction)
-    figures = summarise(evaluation.error_px, evaluation.error_mm)
-    value, unit = figures.mre
-    improved = value is not None and (progress.best is None or value < progress.best)
+    learner, progress, score = run.learner, run.progress, run.learner.task.score
+    share_from_rank_0(learner.shown.buffers())  # each rank has BatchNorm statistics of its own
+    batches = tqdm(run.valid.loader, desc="validate", leave=False, file=sys.stderr, disable=not sys.stderr.isatty())
+    predictions = predict_batches(
+        partial(predict, learner),
+        learner.task.unknown(len(run.valid.dataset)),
+        _until_stopped(learner, batches),
+        fail=partial(report_unreadable, run.config.data),
+    )
+    judgement = learner.task.judge(predictions, run.valid.records)
+    value, progress.unit = judgement.score, judgement.unit
+    improved = score.is_better(value, progress.best)
     if improved:
         progress.best, progress.best_epoch = value, progress.epoch
     _early_stopping(run, value)
-    values = {"mre_mm": figures.mre_mm, "mre_px": figures.mre_px, "peak": float(np.nanmean(prediction.peaks))}
-    values |= {f"sdr_{radius}": share for radius, share in figures.sdr.items()}
-    landmarks = run.val_records.landmarks
-    for name in landmarks.groups:
-        values[f"mre_mm_{name}"] = _figures_of(evaluation, landmarks.members(name)).mre_mm
-    values["best"] = progress.best
-    run.journal.scalars("valid", progress.step, values, epoch=progress.epoch)
-    run.journal.landmarks(progress.step, {s: _figures_of(evaluation, (s,)).mre[0] for s in landmarks.symbols})
-    _draw(run, prediction.points_px)
-    log.info(
-        f"epoch {progress.epoch}/{run.config.train.epochs}  valid MRE {format_figure(value, 3)} {unit} "
-        f"(best {format_figure(progress.best, 3)} at epoch {progress.best_epoch})  "
-        f"SDR2 {format_figure(figures.sdr[2.0], 1)} %  lr {run.optimizer.param_groups[0]['lr']:.2g}  "
-        f"{progress.images / max(progress.seconds, 1e-9):.1f} img/s  {clock(progress.seconds)}"
-    )
+    run.journal.scalars("valid", progress.step, judgement.figures | {"best": progress.best}, epoch=progress.epoch)
+    run.journal.parts(score.name, progress.step, judgement.parts)
+    _draw(run, predictions)
+    log.info(_line(run, judgement))
     return improved
 
 
-def _figures_of(evaluation: Evaluation, symbols: tuple[str, ...]) -> Summary:
-    columns = [evaluation.records.landmarks.index(symbol) for symbol in symbols]
-    return summarise(evaluation.error_px[:, columns], evaluation.error_mm[:, columns])
+def predict(learner: Learner, images: torch.Tensor, to_source: torch.Tensor) -> Predictions:
+    """Predictions of one batch by the network with the averaged weights."""
+    outputs = forward_in_parts(learner.shown, images, learner.device, learner.config.train.precision)
+    return learner.task.predict(outputs, to_source)
+
+
+def _until_stopped(learner: Learner, batches: Iterable[Sample]) -> Iterator[Sample]:
+    """Stops at once where no other rank waits for this one's predictions: the epoch's steps are saved."""
+    for batch in batches:
+        if learner.signals.stop and learner.place.size == 1:
+            raise Stopped(learner.signals.stop[0])
+        yield batch
+
+
+def check_readable(data: DataConfig, window: Iterable[Sample]) -> None:
+    """Stops at an image that could not be read, or names it, as data.on_error says. Raises: DataError."""
+    for batch in window:
+        for line in filter(None, batch.error):
+            report_unreadable(data, line)
+
+
+def _line(run: Run, judgement: Judgement) -> str:
+    progress, name = run.progress, run.learner.task.score.name
+    return (
+        f"epoch {progress.epoch}/{run.config.train.epochs}  "
+        f"valid {name} {format_figure(judgement.score, 3)} {judgement.unit} "
+        f"(best {format_figure(progress.best, 3)} at epoch {progress.best_epoch})  "
+        f"{judgement.line}  lr {run.learner.optimizer.param_groups[0]['lr']:.2g}  "
+        f"{progress.images / max(progress.seconds, 1e-9):.1f} img/s  {clock(progress.seconds)}"
+    )
 
 
 def _early_stopping(run: Run, value: float | None) -> None:
-    progress, train = run.progress, run.config.train
-    if value is not None and (progress.reference is None or value < progress.reference - train.min_delta):
+    progress, train, score = run.progress, run.config.train, run.learner.task.score
+    if score.is_better(value, progress.reference, by=train.min_delta):
         progress.reference, progress.stale = value, 0
         return
     progress.stale += 1
     if train.patience and progress.stale >= train.patience:
         progress.finished = True
-        log.info(f"early stopping: no better validation MRE in {progress.stale} validations (min_delta {train.min_delta:g})")
+        log.info(
+            f"early stopping: no better validation {score.name} in {progress.stale} validations (min_delta {train.min_delta:g})"
+        )
 
 
-def _draw(run: Run, found_px: np.ndarray) -> None:
-    """True and found points, and the heatmaps, of the same few validation images."""
-    dataset = run.val_loader.dataset
-    for index in run.pictured if run.place.rank == 0 else ():
-        sample = dataset[(0, index)]
-        image = sample.image[0].numpy()
-        record = run.val_records.records[index]
-        to_input = invert(sample.to_source.numpy())
-        found, true = apply_map(to_input, found_px[index]), apply_map(to_input, record.points_px)
-        picture = draw.overlay(image, found, true, long_side=800, title=record.image_id)
-        run.journal.picture(f"points/{index}", run.progress.step, picture)
-        maps = run.predictor.predict_maps(sample.image[None])[0].cpu().numpy()
-        run.journal.picture(f"heatmaps/{index}", run.progress.step, draw.heatmap_overlay(image, maps))
-
-
-def check_readable(data: DataConfig, window: Iterable[Sample]) -> None:
-    for batch in window:
-        for line in filter(None, batch.error):
-            report_unreadable(data, line)
+def _draw(run: Run, predictions: Predictions) -> None:
+    """Pictures of the same few validation images."""
+    learner = run.learner
+    for index in run.pictured if learner.place.rank == 0 else ():
+        sample = run.valid.dataset[(0, index)]
+        outputs = forward_in_parts(learner.shown, sample.image[None], learner.device, run.config.train.precision)[0]
+        for kind, picture in learner.task.pictures(sample, outputs, predictions, run.valid.records).items():
+            run.journal.picture(f"{kind}/{index}", run.progress.step, picture)

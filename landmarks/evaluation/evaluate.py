@@ -11,9 +11,9 @@ from landmarks.config import DataConfig, TrainConfig
 from landmarks.data.loading import Sample
 from landmarks.distributed import EVERY_RANK, merge_rows
 from landmarks.formats.records import DataError, RecordSet
-from landmarks.inference.predictor import Predictor
 from landmarks.metrics import radial_errors
 from landmarks.prediction import Prediction
+from landmarks.tasks.task import Predictions
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +38,23 @@ class Evaluation:
         return true_points(self.records)
 
 
-def predict_batches(predictor: Predictor, batches: Iterable[Sample], num: int, *, fail: Callable[[str], None]) -> Prediction:
-    """The landmarks of all `num` films of a split; several processes share the films and each returns all.
+def predict_batches(
+    predict: Callable[[torch.Tensor, torch.Tensor], Predictions],
+    whole: Predictions,
+    batches: Iterable[Sample],
+    *,
+    fail: Callable[[str], None],
+) -> Predictions:
+    """The predictions of all films of a split; several processes share the films and each returns all.
 
-    `fail` is called with one line for each image that could not be read; its rows stay NaN.
+    Args:
+        predict: uint8 images [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> their predictions.
+        whole: unknown predictions of all films; those of images that could not be read stay NaN.
+        fail: is called with one line for each image that could not be read.
     """
-    whole = Prediction.unknown(num, len(predictor.landmarks))
     for batch in batches:
         read = _readable(batch, fail)
-        whole.put(batch.index.numpy(), predictor.predict(batch.image, batch.to_source), read)
+        whole.put(batch.index.numpy(), predict(batch.image, batch.to_source), read)
     return whole.merge(lambda rows: merge_rows(torch.from_numpy(rows)).numpy())
 
 

@@ -22,6 +22,7 @@ from landmarks.evaluation.figures import Protocol
 from landmarks.evaluation.judge import Results, judge
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.predictor import Predictor
+from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 
@@ -40,7 +41,12 @@ def evaluate_split(
     loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
 
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
-    prediction = predict_batches(predictor, batches, len(dataset), fail=partial(report_unreadable, config.data))
+    prediction = predict_batches(
+        predictor.predict,
+        Prediction.unknown(len(dataset), len(predictor.landmarks)),
+        batches,
+        fail=partial(report_unreadable, config.data),
+    )
     evaluation = evaluate_prediction(records, prediction.select(columns))
     return judge(evaluation, _protocol(predictor, config, split, evaluation), calibration, checkpoint=checkpoint)
 

@@ -34,6 +34,10 @@ class HRNet(nn.Module):
         """From now on training passes give the maps of these landmarks alone; passes in eval mode still give all K."""
         self.trained = torch.tensor(which, device=self.backbone.conv1.weight.device)
 
+    def undecayed(self) -> list[nn.Parameter]:
+        """Where some landmarks alone are trained, decay would wear down the filters of the others."""
+        return [self.head.final.weight] if self.trained is not None else []
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         net = self.backbone
         x = ((images.float() / 255 - _MEAN) / _STD).to(net.conv1.weight.dtype)

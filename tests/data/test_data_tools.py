@@ -47,7 +47,7 @@ def test_check_prepare_and_cache_from_the_command_line(synthetic_root, tmp_path)
         ("prepare_data", "prepare.run.prepare", OSError(28, "No space left on device"), 2,
          "out: No space left on device; run the same command again to resume"),
         ("check_data", "check.run.check_dataset", KeyboardInterrupt(), 130, "interrupted"),
-        ("train", "engine.setup.prepare_run", PermissionError(13, "Permission denied", "a.csv"), 2,
+        ("train", "engine.build.prepare_run", PermissionError(13, "Permission denied", "a.csv"), 2,
          "a.csv: Permission denied"),
         ("train", "engine.trainer.fit", OSError(28, "No space left on device"), 1,
          "out: No space left on device; the last sound checkpoint is kept"),
@@ -58,7 +58,7 @@ def test_one_line_when_a_command_is_broken_off(monkeypatch, capsys, tool, call, 
         raise error
 
     if call.endswith("fit"):
-        monkeypatch.setattr("landmarks.engine.setup.prepare_run", lambda *words, **settings: "a run")
+        monkeypatch.setattr("landmarks.engine.build.prepare_run", lambda *words, **settings: "a run")
     monkeypatch.setattr(f"landmarks.{call}", fail)
     words = ("--config", TOOLS.parent / "configs" / "demo.yaml") if tool == "train" else ("--root", "t", "--format", "table")
     assert run(tool, [*map(str, words), "--output", "out"]) == code

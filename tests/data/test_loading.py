@@ -40,9 +40,9 @@ def test_the_dot_follows_the_point(tmp_path, size, augment):
         pixels = torch.where(pixels > 20, pixels, 0)
         y, x = (torch.arange(n, dtype=torch.float64) for n in size)
         centroid = torch.stack([(pixels.sum(0) * x).sum(), (pixels.sum(1) * y).sum()]) / pixels.sum()
-        assert sample.visible.all()
-        torch.testing.assert_close(sample.points_in[0].double(), centroid, atol=0.05, rtol=0)
-        back = apply_map(sample.to_source.numpy(), sample.points_in.double().numpy())
+        assert sample.target.weights.all()
+        torch.testing.assert_close(sample.target.points_in[0].double(), centroid, atol=0.05, rtol=0)
+        back = apply_map(sample.to_source.numpy(), sample.target.points_in.double().numpy())
         np.testing.assert_allclose(back, records.records[index].points_px, atol=1e-3)
 
 
@@ -61,7 +61,7 @@ def test_workers_and_cache_change_nothing(synthetic_root, tmp_path):
     for workers, cache in ((2, "ram"), (0, "ram"), (1, "none")):
         for batch, other in zip(plain, load(synthetic_root, workers=workers, cache=cache), strict=True):
             assert torch.equal(batch.image, other.image)
-            assert torch.equal(batch.points_in, other.points_in)
+            assert torch.equal(batch.target.points_in, other.target.points_in)
     other_epoch = load(synthetic_root, workers=0, cache="none", epoch=2)
     assert not torch.equal(plain[0].image, other_epoch[0].image)
 
@@ -103,8 +103,8 @@ def test_no_landmark_is_dropped(synthetic_root):
     far = AugmentConfig(shift=1.0, **NO_APPEARANCE)
     _, dataset = open_dataset(data, "train", augment=far, seed=0)
     samples = [dataset[(0, i)] for i in range(len(dataset))]
-    assert all(sample.points_in.shape == (29, 2) and torch.isfinite(sample.points_in).all() for sample in samples)
-    assert not all(sample.visible.all() for sample in samples)
+    assert all(sample.target.points_in.shape == (29, 2) and torch.isfinite(sample.target.points_in).all() for sample in samples)
+    assert not all(sample.target.weights.all() for sample in samples)
 
 
 def test_a_resumed_plan_goes_on_where_it_stopped():

@@ -1,6 +1,5 @@
 """Out of memory in the middle of a window: taken back, halved, repeated, as if the run had always been smaller."""
 
-import json
 from dataclasses import replace
 from itertools import islice
 
@@ -9,10 +8,12 @@ import torch
 
 from landmarks.config import SettingError, parse_size
 from landmarks.engine import step
-from landmarks.engine.setup import Run, prepare_run
+from landmarks.engine.build import prepare_run
+from landmarks.engine.run import Run
 from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
 from landmarks.engine.trainer import save
+from landmarks.models.forward import forward_in_parts
 
 _NO_MEMORY = torch.OutOfMemoryError("injected")
 
@@ -25,22 +26,21 @@ def start(tiny_config, tmp_path):
     def begin(name: str, **train) -> tuple[Run, list]:
         settings = {"accumulate": 2, "log_images": 0, **train}
         run = prepare_run(replace(tiny_config, train=replace(tiny_config.train, **settings)), tmp_path / name, resume=None)
-        run.model.train()
+        run.learner.model.train()
         runs.append(run)
-        return run, list(islice(iter(run.loader), 2))
+        return run, list(islice(iter(run.train.loader), 2))
 
     yield begin
     for run in runs:
-        if not run.lock.closed:
-            run.close()
+        run.close()
 
 
 def fail_at(monkeypatch, *calls: int, phase: str = "forward", error: Exception = _NO_MEMORY) -> None:
     """Makes the n-th micro-batches of a run, counted from 0, run out of memory after the network has seen them."""
     whole, count = step.batch_loss, iter(range(1000))
 
-    def injected(run, batch):
-        number, loss = next(count), whole(run, batch)
+    def injected(learner, batch, clock):
+        number, loss = next(count), whole(learner, batch, clock)
         torch.rand(3)  # a network may draw random numbers
         if number in calls and phase == "forward":
             raise error
@@ -52,38 +52,40 @@ def fail_at(monkeypatch, *calls: int, phase: str = "forward", error: Exception =
 
 
 def state(run: Run) -> list[torch.Tensor]:
-    return [*run.model.state_dict().values(), *run.ema.model.state_dict().values(), torch.get_rng_state()]
+    learner = run.learner
+    return [*learner.model.state_dict().values(), *learner.ema.model.state_dict().values(), torch.get_rng_state()]
 
 
-def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch, caplog):
+def test_a_repeated_window_is_that_of_a_smaller_micro_batch(start, monkeypatch):
     run, window = start("small")
     run.progress.micro_batch = 2
     fail_at(monkeypatch)  # draws its random numbers here too
-    train_window(run, window)
+    train_window(run.learner, window)
     expected = state(run)
     for call, phase in ((0, "forward"), (1, "forward"), (0, "backward"), (1, "backward")):
         monkeypatch.undo()
         run, window = start(f"{phase}{call}")
         fail_at(monkeypatch, call, phase=phase)
-        assert train_window(run, window).stepped
+        result = train_window(run.learner, window)
+        assert result.stepped
         assert run.progress.micro_batch == 2
         for found, wanted in zip(state(run)[:-1], expected[:-1], strict=True):
             torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
         assert torch.equal(state(run)[-1], expected[-1]), "generators were not restored"
-        assert "out of memory at step 1: micro-batch 4 -> 2 images" in caplog.messages[-1]
-        lines = [json.loads(line) for line in (run.output / "metrics.jsonl").read_text().splitlines()]
-        assert lines == [{"kind": "memory", "epoch": 1, "step": 0, "micro_batch": 2, "recompute_level": 0}]
+        ((line, sizes),) = result.recoveries
+        assert line.startswith("out of memory at step 1: micro-batch 4 -> 2 images")
+        assert sizes == {"micro_batch": 2, "recompute_level": 0}
 
 
 def test_recompute_is_raised_at_one_image_and_a_resumed_run_keeps_both(start, monkeypatch):
     run, window = start("run")
     fail_at(monkeypatch, 0, 1, 2, 3)
-    train_window(run, window[:1])
-    assert (run.progress.micro_batch, run.model.recompute) == (1, "stride4")
+    train_window(run.learner, window[:1])
+    assert (run.progress.micro_batch, run.learner.model.recompute) == (1, "stride4")
     save(run, "latest.pt")
     run.close()
     again = prepare_run(run.config, run.output, resume=run.output)
-    assert (again.progress.micro_batch, again.model.recompute) == (1, "stride4")
+    assert (again.progress.micro_batch, again.learner.model.recompute) == (1, "stride4")
     again.close()
 
 
@@ -91,13 +93,13 @@ def test_a_run_with_nothing_left_to_give_up_says_so(start, monkeypatch):
     run, window = start("run", recompute="all")
     fail_at(monkeypatch, *range(100))
     with pytest.raises(TrainingError, match=r"with one image a pass and train\.recompute=all; lower data\.image_size"):
-        train_window(run, window)
+        train_window(run.learner, window)
 
 
 def test_a_batch_too_large_is_predicted_in_halves(start, monkeypatch):
     run, window = start("halves")
-    images = window[0].image
-    whole, sizes, forward = run.predictor.predict_maps(images), [], run.predictor.model.forward
+    images, network, cpu = window[0].image, run.learner.shown, torch.device("cpu")
+    whole, sizes, forward = forward_in_parts(network, images, cpu, "fp32"), [], network.forward
 
     def predict_with_room_for(room: int) -> torch.Tensor:
         def forward_of_a_small_device(images):
@@ -106,8 +108,8 @@ def test_a_batch_too_large_is_predicted_in_halves(start, monkeypatch):
                 raise _NO_MEMORY
             return forward(images)
 
-        monkeypatch.setattr(run.predictor.model, "forward", forward_of_a_small_device)
-        return run.predictor.predict_maps(images)
+        monkeypatch.setattr(network, "forward", forward_of_a_small_device)
+        return forward_in_parts(network, images, cpu, "fp32")
 
     torch.testing.assert_close(predict_with_room_for(1), whole, atol=1e-6, rtol=0)
     assert sizes == [4, 2, 1, 1, 2, 1, 1]
@@ -117,16 +119,18 @@ def test_a_batch_too_large_is_predicted_in_halves(start, monkeypatch):
 
 def test_only_want_of_memory_is_mended(start, monkeypatch):
     for number, words in enumerate(("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
+                                    "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+                                    "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
                                     "GET was unable to find an engine to execute this computation")):  # fmt: skip
         run, window = start(f"words{number}")
         fail_at(monkeypatch, 0, error=RuntimeError(words))
-        assert train_window(run, window).stepped
+        assert train_window(run.learner, window).stepped
         assert run.progress.micro_batch == 2
         monkeypatch.undo()
     run, window = start("other")
     fail_at(monkeypatch, 0, error=RuntimeError("a mistake of ours"))
     with pytest.raises(RuntimeError, match="a mistake of ours"):
-        train_window(run, window)
+        train_window(run.learner, window)
 
 
 def test_memory_limits_in_words(tiny_config):

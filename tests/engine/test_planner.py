@@ -5,22 +5,25 @@ from dataclasses import replace
 import pytest
 import torch
 
-from landmarks.config import LossConfig, ModelConfig, SettingError
-from landmarks.engine.account import LiveMemory, account_pass, empty_model
+from landmarks.config import Config, DataConfig, LossConfig, ModelConfig, SettingError
+from landmarks.engine.account import LiveMemory, account_pass, empty_network
+from landmarks.engine.build import prepare_run
 from landmarks.engine.memory import MIB
 from landmarks.engine.planner import fastest, plan
-from landmarks.engine.setup import prepare_run
-from landmarks.models.build import build_model
+from landmarks.schema import AARIZ29
 from landmarks.tasks.landmarks.heatmap import encode
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.tasks.landmarks.task import LandmarkTask
 
 
 def test_activations_of_w32_at_1024_in_half_precision():
-    model = empty_model(ModelConfig(backbone="hrnet_w32"), 29, half=True)
+    config = Config(data=DataConfig(root="x"), model=ModelConfig(backbone="hrnet_w32"))
+    task = LandmarkTask(config, AARIZ29)
+    model = empty_network(task, half=True)
     flops = {}
     for level, limit in (("none", 1900), ("stride4", 1000), ("all", 600)):
         model.recompute = level
-        account = account_pass(model, (1024, 1024), LossConfig(), 2.0)
+        account = account_pass(task, model, (1024, 1024))
         assert account.peak <= limit * MIB, f"{level}: {account.peak / MIB:.0f} MiB"
         assert account.kept + account.loss <= limit * MIB
         assert account.loss <= 40 * MIB
@@ -33,8 +36,9 @@ def test_activations_of_w32_at_1024_in_half_precision():
 @pytest.mark.parametrize("level", ["none", "stride4", "all"])
 def test_the_count_is_what_a_real_pass_keeps(level):
     settings = ModelConfig(backbone="hrnet_w18_small", head_channels=32)
+    task = LandmarkTask(Config(data=DataConfig(root="x"), model=settings), AARIZ29)
     torch.manual_seed(0)
-    model = build_model(settings, 7, recompute=level).train()
+    model = task.build_network(pretrained=False, recompute=level).train()
     images = torch.zeros(1, 1, 64, 96, dtype=torch.uint8)
     own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
     kept = {}
@@ -47,9 +51,9 @@ def test_the_count_is_what_a_real_pass_keeps(level):
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         maps = model(images)
     real = sum(s.nbytes() for address, s in kept.items() if address not in own) + maps.nbytes
-    empty = empty_model(settings, 7, half=False)
+    empty = empty_network(task, half=False)
     empty.recompute = level
-    counted = account_pass(empty, (64, 96), LossConfig(), 2.0)
+    counted = account_pass(task, empty, (64, 96))
     if level == "none":  # hooks do not see what a recomputed part keeps: its inputs
         assert counted.kept == pytest.approx(real, rel=0.05)
     else:
@@ -86,12 +90,13 @@ def test_the_loss_takes_a_quarter_of_the_plain_formulas_memory():
 
 def test_the_fastest_that_fits_keeps_the_effective_batch(tiny_config):
     config = replace(tiny_config, train=replace(tiny_config.train, batch_size=3, accumulate=4))
-    roomy = plan(config, 64 * 2**30)
+    task = LandmarkTask(config, AARIZ29)
+    roomy = plan(config, task, 64 * 2**30)
     assert fastest(roomy, 64 * 2**30).recompute == "none"
     assert {c.micro_batch * c.accumulate for c in roomy} == {12}
     assert [c.total for c in roomy if not c.fits] == []
     least = min(c.total for c in roomy)
-    tight = fastest(plan(config, least), least)
+    tight = fastest(plan(config, task, least), least)
     assert tight.micro_batch == 1
     with pytest.raises(ValueError, match=r"train\.batch_size: nothing fits into"):
         fastest([replace(choice, fits=False) for choice in roomy], least - 1)

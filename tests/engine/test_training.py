@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_checkpoint
-from landmarks.data.loading import Sample
+from landmarks.data.loading import part_of
+from landmarks.engine.build import prepare_run
 from landmarks.engine.schedule import lr_factor
-from landmarks.engine.setup import prepare_run
 from landmarks.engine.soak import compare_runs
 from landmarks.engine.step import batch_loss
 from landmarks.engine.trainer import fit
@@ -29,25 +29,24 @@ def changed(config, **sections):
 
 def gradients(run, window):
     """Gradients of one window, as train_window takes them."""
-    run.model.zero_grad()
-    weight = sum(float((batch.visible * run.weights).sum()) for batch in window)
+    learner = run.learner
+    learner.model.zero_grad()
+    weight = sum(learner.task.weight_sum(batch.target) for batch in window)
     for batch in window:
-        (batch_loss(run, batch) / weight).backward()
-    return {name: p.grad.clone() for name, p in run.model.named_parameters()}
+        (batch_loss(learner, batch) / weight).backward()
+    return {name: p.grad.clone() for name, p in learner.model.named_parameters()}
 
 
 @pytest.mark.parametrize("sizes", [(2, 2, 2), (4, 2), (4, 1, 1)])
 def test_accumulated_gradients_are_those_of_the_whole_batch(tiny_config, tmp_path, sizes):
     run = prepare_run(tiny_config, tmp_path, resume=None)
-    run.model.eval()  # BatchNorm aside
-    samples = [run.loader.dataset[(0, i)] for i in range(6)]
-    hidden = samples[1].visible.clone()
-    hidden[:20] = False  # unequal numbers of visible landmarks
-    samples[1] = samples[1]._replace(visible=hidden)
-    batch = Sample(*(torch.utils.data.default_collate(list(field)) for field in zip(*samples, strict=True)))
+    run.learner.model.eval()  # BatchNorm aside
+    samples = [run.train.dataset[(0, i)] for i in range(6)]
+    samples[1].target.weights[:20] = 0  # unequal numbers of visible landmarks
+    batch = torch.utils.data.default_collate(samples)
     parts, start = [], 0
     for size in sizes:
-        parts.append(Sample(*(field[start : start + size] for field in batch)))
+        parts.append(part_of(batch, slice(start, start + size)))
         start += size
     whole, split = gradients(run, [batch]), gradients(run, parts)
     scale = max(g.abs().max() for g in whole.values())
@@ -64,7 +63,7 @@ def test_loss_falls_and_errors_shrink(tiny_config, tmp_path):
     valid = [line["mre_mm"] for line in lines if line["kind"] == "valid"]
     assert losses[-1] < 0.5 * losses[0]
     assert valid[-1] < 0.7 * valid[0]
-    assert summary["best_mre"] == min(valid)
+    assert summary["best"] == min(valid)
     assert {p.name for p in (tmp_path / "checkpoints").iterdir()} == {"best.pt", "latest.pt", "epoch_010.pt"}
     assert (tmp_path / "config.yaml").is_file()
     assert list((tmp_path / "tensorboard").iterdir())
@@ -74,13 +73,13 @@ def test_a_resumed_run_is_the_same_run(tiny_config, tmp_path, caplog):
     fit(prepare_run(tiny_config, tmp_path / "whole", resume=None))
     stopped = changed(tiny_config, train={"save_every_steps": 1})
     run = prepare_run(stopped, tmp_path / "parts", resume=None)
-    kept = run.folder.save
+    kept = run.checkpoints.save
 
     def save_then_die(name, content):
         kept(name, content)
         raise KeyboardInterrupt  # right after the first step of the first epoch
 
-    run.folder.save = save_then_die
+    run.checkpoints.save = save_then_die
     with pytest.raises(KeyboardInterrupt):
         fit(run)
     run.close()
@@ -109,8 +108,8 @@ def test_resuming_something_else_is_refused(tiny_config, tmp_path):
 
 
 def test_a_second_run_into_the_same_folder_is_refused(tiny_config, tmp_path):
-    hold = "import pathlib, sys; from landmarks.engine.runfolder import lock_folder as lock"
-    hold += "; held = lock(pathlib.Path(sys.argv[1])); print('held', flush=True); input()"
+    hold = "import pathlib, sys; from landmarks.engine.runfolder import RunFolder"
+    hold += "; folder = RunFolder(pathlib.Path(sys.argv[1])); folder.claim(); print('held', flush=True); input()"
     other = subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdout.readline() == b"held\n"
     with pytest.raises(ValueError, match="another run is writing here"):
@@ -126,9 +125,9 @@ def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, caplog):
     config = changed(tiny_config, data={"landmarks": ("N", "S"), "image_size": (96, 64)}, model={"init_from": str(source)})
     run = prepare_run(config, tmp_path / "second", resume=None)
     old = read_checkpoint(source)
-    order = old["landmarks"]["symbols"]
+    order = old["task"]["landmarks"]["symbols"]
     expected = old["ema"]["head.final.weight"][[order.index("N"), order.index("S")]]
-    torch.testing.assert_close(run.model.head.final.weight.detach(), expected)
+    torch.testing.assert_close(run.learner.model.head.final.weight.detach(), expected)
     assert "2 landmark maps" in caplog.text
     run.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.commands.program import run
-from landmarks.engine.setup import prepare_run
+from landmarks.engine.build import prepare_run
 from landmarks.engine.trainer import save
 from landmarks.inference.predictor import Predictor
 

@@ -19,9 +19,9 @@ from landmarks.evaluation.judge import judge
 from landmarks.evaluation.report.write import headline, write_report
 from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import RecordSet
-from landmarks.models.build import build_model, landmarks_to_dict
+from landmarks.models.build import build_model
 from landmarks.prediction import Prediction
-from landmarks.schema import AARIZ29
+from landmarks.schema import AARIZ29, landmarks_to_dict
 from landmarks.synthetic.dataset import write_synthetic_dataset
 
 WRONG = "Veraviewepocs 2D"

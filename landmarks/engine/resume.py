@@ -1,0 +1,100 @@
+"""What a run may be resumed from, and what may have changed since."""
+
+import logging
+from pathlib import Path
+
+from landmarks.checkpointfile import CheckpointError, read_checkpoint
+from landmarks.config import CHANGEABLE, Config, SettingError
+from landmarks.configfile import config_from_dict, config_to_dict
+from landmarks.engine.checkpoint import CheckpointFolder
+from landmarks.engine.run import Run
+from landmarks.tasks.task import Task
+
+log = logging.getLogger(__name__)
+
+
+def find_checkpoint(output: Path, resume: Path | None) -> tuple[dict | None, Path | None]:
+    """The state that a run in `output` starts from, and its file; None for a new run.
+
+    Args:
+        resume: None, a checkpoint, or the run's own folder (its newest sound checkpoint).
+    Raises: CheckpointError where the folder holds another run, or nothing sound is found.
+    """
+    if resume is None:
+        if (output / "checkpoints").is_dir() and any((output / "checkpoints").iterdir()):
+            raise CheckpointError(f"{output}: already holds a run; add --resume to continue it, or choose another --output")
+        return None, None
+    if resume.is_dir() or resume == output:
+        if not list(resume.glob("checkpoints/*.pt")):
+            log.info(f"{resume}: nothing to resume yet; starting from the beginning")
+            return None, None
+        source, saved, refused = CheckpointFolder(resume, keep=1).newest_sound()
+        for line in refused:
+            log.warning(f"not used: {line}")
+        return saved, source
+    elsewhere = resume.resolve().parent != (output / "checkpoints").resolve()
+    if elsewhere and any((output / "checkpoints").glob("*.pt")):
+        raise CheckpointError(f"{output}: holds a run of its own; to continue {resume}, choose another --output")
+    return read_checkpoint(resume), resume
+
+
+def check_same_run(
+    config: Config, task: Task, labels: dict[str, str], saved: dict, source: Path, *, force: bool
+) -> tuple[dict, list[str]]:
+    """The progress with which this run resumes the saved one, and what differs between the two, a line each.
+
+    Args:
+        labels: fingerprints of the data by split.
+        force: allow differences.
+    Raises: CheckpointError where something differs and `force` is off, or the tasks do.
+    """
+    try:
+        before = config_from_dict(saved["config"])
+        difference = task.difference(saved["task"]) if before.model.task == config.model.task else "another model.task"
+    except (SettingError, KeyError) as error:
+        raise CheckpointError(f"{source}: from another version of this project ({error})") from error
+    if difference:
+        raise CheckpointError(f"{source}: {difference}; start a new run with model.init_from={source}")
+    differences = changed_settings(before, config)
+    changed = [split for split, label in labels.items() if saved["data"][split] != label]
+    differences += [f"the {split} images or their points changed" for split in changed]
+    if differences and not force:
+        raise CheckpointError(f"{source}: not the same run ({'; '.join(differences)}); add --force to resume it all the same")
+    lines = [f"resumed although {difference}" for difference in differences]
+    progress, old, new = dict(saved["progress"]), before.train, config.train
+    # windows of another size: the epoch continues at the same image, and the schedule counts epochs
+    progress["windows"] = progress["windows"] * old.batch_size * old.accumulate // (new.batch_size * new.accumulate)
+    if "valid" in changed and progress["best"] is not None:
+        progress |= {"best": None, "best_epoch": 0, "reference": None, "stale": 0}
+        lines.append("the best value so far is of other validation images, and no longer counts")
+    return progress, lines
+
+
+def changed_settings(before: Config, now: Config) -> list[str]:
+    """Settings that a resumed run may not change and that differ, a line each."""
+    old, lines = config_to_dict(before), []
+    for section, values in config_to_dict(now).items():
+        for key, value in values.items():
+            if old[section][key] != value and key not in CHANGEABLE[section]:
+                lines.append(f"{section}.{key} was {old[section][key]}, is {value}")
+    return lines
+
+
+def restore(run: Run, saved: dict, source: Path) -> str:
+    """Puts a run into the state of a checkpoint; returns a line about it.
+
+    Raises: CheckpointError where its parts have other sizes.
+    """
+    try:
+        run.learner.load_state_dict(saved)
+    except (RuntimeError, KeyError, ValueError) as error:
+        why = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{source}: does not fit these settings ({why})") from error
+    progress = run.progress
+    best = "none yet" if progress.best is None else f"{progress.best:.4f}"
+    if progress.finished or progress.epoch >= run.config.train.epochs:
+        return f"{source}: this run is already finished ({progress.epoch} epochs, best {best})"
+    return (
+        f"resumed from {source}: epoch {progress.epoch + 1} of {run.config.train.epochs}, step {progress.step}, "
+        f"learning rate {run.learner.optimizer.param_groups[0]['lr']:.3g}, best {best} at epoch {progress.best_epoch}"
+    )

@@ -1,0 +1,139 @@
+"""What a training run is: a learner, its data, and the folder that records it."""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from landmarks.check.store import stored_findings
+from landmarks.config import Config
+from landmarks.configfile import config_to_dict
+from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_samples, read_split
+from landmarks.data.workers import make_loader
+from landmarks.distributed import Place
+from landmarks.engine.checkpoint import CheckpointFolder, Progress
+from landmarks.engine.journal import Journal
+from landmarks.engine.learner import Learner
+from landmarks.engine.memory import peak_memory
+from landmarks.engine.runfolder import RunFolder, versions
+from landmarks.evaluation.evaluate import validation_batch_size
+from landmarks.formats.records import RecordSet
+from landmarks.synthetic.folder import make_missing_set
+from landmarks.tasks.task import Task
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_FORMAT = 2
+
+
+class Split(NamedTuple):
+    """One split of the data on its way to the device."""
+
+    records: RecordSet
+    dataset: CephalogramDataset
+    plan: BatchPlan
+    loader: DataLoader
+
+
+def read_records(config: Config) -> tuple[RecordSet, RecordSet]:
+    """The records to train and to validate on, and log lines about them. Raises: DataError."""
+    data, seed = config.data, config.train.seed
+    make_missing_set(data)
+    train, valid = (read_split(data, split, seed=seed) for split in (data.train_split, data.val_split))
+    if train.note:
+        log.info(train.note)
+    for line in stored_findings(data):
+        log.warning(line)
+    return train, valid
+
+
+def labels_of(train: RecordSet, valid: RecordSet) -> dict[str, str]:
+    """Fingerprints of the data by split: a resumed run must see the same."""
+    return {"train": fingerprint(train), "valid": fingerprint(valid)}
+
+
+def open_split(records: RecordSet, config: Config, task: Task, device: torch.device, here: Place, *, training: bool) -> Split:
+    """Samples of a split in batches, augmented and shuffled where it is trained on. Raises: DataError."""
+    train = config.train
+    augment = config.augment if training else None
+    dataset = open_samples(records, config.data, task.targets, augment=augment, seed=train.seed)
+    size = train.batch_size if training else validation_batch_size(train, here.size)
+    plan = BatchPlan(len(dataset), size, seed=train.seed, shuffle=training, rank=here.rank, ranks=here.size)
+    return Split(records, dataset, plan, make_loader(dataset, plan, config.data, pin_memory=device.type == "cuda"))
+
+
+@dataclass(kw_only=True, slots=True)
+class Run:
+    """A learner, its data, and the folder that records it."""
+
+    config: Config
+    learner: Learner
+    train: Split
+    valid: Split
+    folder: RunFolder
+    checkpoints: CheckpointFolder
+    journal: Journal
+
+    @property
+    def progress(self) -> Progress:
+        return self.learner.progress
+
+    @property
+    def output(self) -> Path:
+        return self.folder.path
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Fingerprints of the data by split."""
+        return labels_of(self.train.records, self.valid.records)
+
+    def to_dict(self) -> dict:
+        """What a checkpoint holds: plain tensors, numbers and dicts."""
+        about = {"format": CHECKPOINT_FORMAT, "versions": versions(), "config": config_to_dict(self.config)}
+        return {**about, "task": self.learner.task.to_dict(), "data": self.labels, **self.learner.state_dict()}
+
+    @property
+    def pictured(self) -> list[int]:
+        """Validation images that are drawn every time."""
+        num = len(self.valid.dataset)
+        return np.linspace(0, num - 1, min(self.config.train.log_images, num)).astype(int).tolist()
+
+    def start_recording(self, *, resumed: bool) -> None:
+        """Writes what made this run, and opens its journal, on rank 0."""
+        if self.learner.place.rank > 0:
+            return
+        self.folder.describe(self.config, self.labels)
+        step, epoch = (self.progress.step, self.progress.epoch) if resumed else (-1, 0)
+        self.journal = Journal(self.output, resumed_step=step, resumed_epoch=epoch)
+        if not resumed:
+            self.journal.text("settings", (self.output / "config.yaml").read_text(encoding="utf-8"))
+
+    def summarise(self) -> dict:
+        """The figures of the run, which rank 0 writes to summary.json."""
+        progress, device = self.progress, self.learner.device
+        summary = {
+            "score": self.learner.task.score.name,
+            "best": progress.best,
+            "unit": progress.unit,
+            "best_epoch": progress.best_epoch,
+            "epochs": progress.epoch,
+            "steps": progress.step,
+            "skipped_steps": progress.skipped,
+            "seconds": round(progress.seconds, 2),
+            "images_per_second": round(progress.images / max(progress.seconds, 1e-9), 2),
+            "peak_memory_mib": round(peak_memory(device)),
+            "device": str(device),
+        }
+        if self.learner.place.rank == 0:
+            (self.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        return summary
+
+    def close(self) -> None:
+        """Ends the journal and frees the run folder."""
+        self.journal.close()
+        self.folder.close()

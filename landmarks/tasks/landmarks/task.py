@@ -1,0 +1,167 @@
+"""Landmarks as heatmaps: HRNet, Adaptive Wing against unrounded Gaussians, scored by the mean radial error (MRE)."""
+
+import logging
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from landmarks import draw
+from landmarks.config import Config
+from landmarks.data.loading import Sample
+from landmarks.data.targets import PointTarget, PointTargets
+from landmarks.formats.reading import chosen_symbols, format_named
+from landmarks.formats.records import DataError, RecordSet
+from landmarks.geometry import apply_map, input_to_heatmap, invert
+from landmarks.metrics import format_figure, radial_errors, summarise
+from landmarks.models.build import build_model
+from landmarks.models.hrnet import HRNet
+from landmarks.prediction import Prediction
+from landmarks.schema import AARIZ29, LandmarkSet, landmarks_from_dict, landmarks_to_dict
+from landmarks.tasks.landmarks.heatmap import decode_with_shape
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum, landmark_weights
+from landmarks.tasks.landmarks.predict import predict_points
+from landmarks.tasks.task import Judgement, Score
+
+log = logging.getLogger(__name__)
+
+
+class LandmarkTask:
+    """See `landmarks.tasks.task.Task`. Shapes: B images, K landmarks.
+
+    Raises: ValueError where a weight names a landmark that the set lacks.
+    """
+
+    name = "landmarks"
+    score: ClassVar = Score(name="MRE")
+
+    def __init__(self, config: Config, landmarks: LandmarkSet) -> None:
+        self.landmarks = landmarks
+        self._model, self._loss, self._sigma = config.model, config.loss, config.heatmap.sigma
+        weights = landmark_weights(config.loss, landmarks)
+        self.targets = PointTargets(weights.numpy())
+        # landmarks of weight 0 need no maps in training: that saves their part of the head and of the loss
+        self._trained = None if weights.all() else weights.nonzero()[:, 0].tolist()
+
+    @classmethod
+    def from_records(cls, config: Config, records: RecordSet) -> "LandmarkTask":
+        return cls(config, records.landmarks)
+
+    @classmethod
+    def from_settings(cls, config: Config) -> "LandmarkTask":
+        """With Aariz's landmarks where the format does not fix them."""
+        every = format_named(config.data.format).LANDMARKS or AARIZ29
+        named = LandmarkSet(name="any", symbols=chosen_symbols(every, config.data.landmarks))
+        return cls(replace(config, loss=replace(config.loss, weights={}, preset="none")), named)
+
+    @classmethod
+    def from_dict(cls, config: Config, saved: dict) -> "LandmarkTask":
+        return cls(config, landmarks_from_dict(saved["landmarks"]))
+
+    def check(self, train: RecordSet, valid: RecordSet) -> None:
+        annotated = np.any([record.visible for record in train.records], axis=0)
+        if not annotated.any():
+            raise DataError("data.train_split: no image has an annotated landmark; there is nothing to train on")
+        if not any(record.visible.any() for record in valid.records):
+            raise DataError(
+                "data.val_split: no image has an annotated landmark, so no best checkpoint can be chosen; "
+                "annotate some, or name another split"
+            )
+        never = [symbol for symbol, known in zip(self.landmarks.symbols, annotated, strict=True) if not known]
+        if never:
+            log.warning(
+                f"no training image has {', '.join(never)}: what the model finds for them will mean nothing; "
+                "name the others in data.landmarks"
+            )
+
+    def to_dict(self) -> dict:
+        return {"landmarks": landmarks_to_dict(self.landmarks)}
+
+    def describe(self) -> str:
+        return f"landmarks: {', '.join(self.landmarks.symbols)}"
+
+    def difference(self, saved: dict) -> str:
+        found, own = saved["landmarks"]["symbols"], self.landmarks.symbols
+        if tuple(found) == own:
+            return ""
+        return f"trained on the landmarks {', '.join(found)}; the data has {', '.join(own)}"
+
+    def build_network(self, *, pretrained: bool, recompute: str) -> HRNet:
+        settings = self._model if pretrained else replace(self._model, pretrained=False)
+        network = build_model(settings, len(self.landmarks), recompute=recompute)
+        if self._trained is not None:
+            network.train_only(self._trained)
+        return network
+
+    def init_network(self, network: HRNet, weights: dict[str, torch.Tensor], saved: dict) -> str:
+        """Maps of landmarks that both know are taken over by symbol."""
+        known = landmarks_from_dict(saved["landmarks"])
+        common = self.landmarks.common_with(known)
+        own = network.state_dict()
+        here, there = ([s.index(symbol) for symbol in common] for s in (self.landmarks, known))
+        for key in ("head.final.weight", "head.final.bias"):
+            rows = weights.pop(key, None)
+            if rows is not None and rows.shape[1:] == own[key].shape[1:]:
+                own[key][here] = rows[there]
+        fits = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
+        if not any(key.startswith("backbone.") for key in fits):
+            raise ValueError("none of its weights fit this backbone; set model.backbone as it was trained")
+        network.load_state_dict({**own, **fits})
+        left = len(own) - len(fits) - 2
+        new = [symbol for symbol in self.landmarks.symbols if symbol not in common]
+        return (
+            f"loaded {len(fits)} tensors and {len(common)} landmark maps; "
+            f"not loaded: {left} tensors, new landmarks: {', '.join(new) or 'none'}"
+        )
+
+    def weight_sum(self, target: PointTarget) -> float:
+        return float(target.weights.sum())
+
+    def loss_sum(self, outputs: torch.Tensor, target: PointTarget) -> torch.Tensor:
+        points_hm, weights_BK = input_to_heatmap(target.points_in), target.weights
+        if self._trained is not None:
+            points_hm, weights_BK = points_hm[:, self._trained], weights_BK[:, self._trained]
+        total = heatmap_loss_sum(outputs, points_hm, weights_BK, self._sigma, self._loss)
+        # as sums over pixels, gradients of FP16 activations would overflow at any usable loss scale
+        return total / outputs[0, 0].numel()
+
+    def unknown(self, num: int) -> Prediction:
+        return Prediction.unknown(num, len(self.landmarks))
+
+    def predict(self, outputs: torch.Tensor, to_source: torch.Tensor) -> Prediction:
+        return predict_points([decode_with_shape(outputs, self._sigma)], to_source.numpy(), self._sigma)
+
+    def judge(self, predictions: Prediction, records: RecordSet) -> Judgement:
+        true_px = np.stack([record.points_px for record in records.records])
+        sizes = np.array([record.pixel_size or (np.nan, np.nan) for record in records.records], dtype=float)
+        errors = radial_errors(predictions.points_px, true_px, sizes)
+        figures = summarise(*errors)
+        values = {"mre_mm": figures.mre_mm, "mre_px": figures.mre_px, "peak": float(np.nanmean(predictions.peaks))}
+        values |= {f"sdr_{radius}": share for radius, share in figures.sdr.items()}
+        for name in self.landmarks.groups:
+            values[f"mre_mm_{name}"] = summarise(*self._columns(errors, self.landmarks.members(name))).mre_mm
+        score, unit = figures.mre
+        return Judgement(
+            score=score,
+            unit=unit,
+            figures=values,
+            parts={s: summarise(*self._columns(errors, (s,))).mre[0] for s in self.landmarks.symbols},
+            line=f"SDR2 {format_figure(figures.sdr[2.0], 1)} %",
+        )
+
+    def pictures(
+        self, sample: Sample, outputs: torch.Tensor, predictions: Prediction, records: RecordSet
+    ) -> dict[str, np.ndarray]:
+        """True and found points, and the heatmaps."""
+        image, record = sample.image[0].numpy(), records.records[sample.index]
+        to_input = invert(sample.to_source.numpy())
+        found, true = apply_map(to_input, predictions.points_px[sample.index]), apply_map(to_input, record.points_px)
+        return {
+            "points": draw.overlay(image, found, true, long_side=800, title=record.image_id),
+            "heatmaps": draw.heatmap_overlay(image, outputs.cpu().numpy()),
+        }
+
+    def _columns(self, errors: tuple[np.ndarray, np.ndarray], symbols: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+        chosen = [self.landmarks.index(symbol) for symbol in symbols]
+        return errors[0][:, chosen], errors[1][:, chosen]
