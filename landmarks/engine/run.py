@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from landmarks.check.store import stored_findings
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.loading import BatchPlan, CephalogramDataset, fingerprint, open_samples, read_split
+from landmarks.data.labels import fingerprint
+from landmarks.data.loading import BatchPlan, CephalogramDataset, open_samples, read_split
 from landmarks.data.workers import make_loader
 from landmarks.distributed import Place
 from landmarks.engine.checkpoint import CheckpointFolder, Progress
