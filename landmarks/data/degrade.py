@@ -24,7 +24,7 @@ def noise_pool(num: int) -> np.ndarray:
 def add_noise(image: np.ndarray, std: float, start: int) -> np.ndarray:
     """Gaussian noise of a standard deviation in gray steps, cut out of the pool from position `start`.
 
-    To draw a megapixel for each image takes some fifty times as long as to add it (docs/results.md).
+    To draw a megapixel for each image takes some fifty times as long as to add it (docs/results/memory_and_speed.md).
     """
     noise = noise_pool(image.size + NOISE_PLACES)[start : start + image.size].reshape(image.shape)
     weight = std / _NOISE_STEPS

@@ -38,8 +38,8 @@ def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
 def keep_freed_memory() -> None:
     """glibc gives a large block that is freed back to the system and fetches it again, page by page, a moment later.
 
-    Keeping it makes a training step on the CPU 1.7 times faster and a loader worker 1.2 times (docs/results.md); other
-    C libraries do not need or know this.
+    Keeping it makes a training step on the CPU 1.7 times faster and a loader worker 1.2 times
+    (docs/results/memory_and_speed.md); other C libraries do not need or know this.
     """
     with contextlib.suppress(OSError, AttributeError):
         libc = ctypes.CDLL("libc.so.6")

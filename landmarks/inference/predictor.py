@@ -22,7 +22,7 @@ from landmarks.tasks.landmarks.predict import NO_SHIFT, predict_points
 from landmarks.tasks.saved import Loaded, load_model
 
 # Test-time augmentation: views shifted by (dx, dy) input px, half a heatmap pixel along each diagonal. Whole pixels, so
-# that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results.md).
+# that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results/isbi2015.md).
 _TTA_SHIFTS = ((-2, -2), (-2, 2), (2, -2), (2, 2))
 
 
