@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.formats.csvfile import read_csv
+from landmarks.formats.files import annotation_files, folder_named, passed_over, read_text
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey, one_pixel_size
@@ -34,11 +35,11 @@ def scan(root: Path) -> Survey:
     manifest, machines = Manifest(root), _scan_csv(survey, root / CSV_NAME)
     for split in SPLITS:
         # the zip spells its split folders in lower case, the authors' loader capitalised
-        folder = next((root / name for name in (split, split.capitalize()) if (root / name).is_dir()), None)
+        folder = folder_named(root, split)
         if folder is None:
             error = f"{root / split}: no such folder; the Aariz layout has train, valid and test below data.root"
             survey.add("split missing", f"{split}: no folder of this split", error=error, split=split)
-        elif not (folder / "Cephalograms").is_dir():
+        elif folder_named(folder, "Cephalograms") is None:
             error = f"{folder / 'Cephalograms'}: no such folder; see data/README.md for the layout"
             survey.add("split missing", f"{split}: no folder {folder / 'Cephalograms'}", error=error, split=split)
         else:
@@ -99,31 +100,27 @@ def _scan_csv(survey: Survey, path: Path) -> dict[str, tuple[str, float, str]]:
     try:
         if not path.is_file():
             raise DataError(f"{path}: no such file; the Aariz CSV gives each image's device and pixel size")
-        _, rows = read_csv(path, _CSV_COLUMNS, f"needed are {', '.join(_CSV_COLUMNS)}")
-        for line, row in rows:
-            size = _number(row["pixel_size"])
-            if not 0 < size < math.inf:
+        table = read_csv(path, _CSV_COLUMNS, f"needed are {', '.join(_CSV_COLUMNS)}")
+        survey.notes.append(table.note)
+        for line, row in table.rows:
+            size = table.number(row, "pixel_size", line)
+            if not size > 0:
                 where = f"{path}, line {line}: image {row['cephalogram_id']}"
                 raise DataError(f"{where} has pixel size '{row['pixel_size']}'; write millimetres, e.g. 0.1")
             machines[row["cephalogram_id"]] = (row["machine"], size, row.get("mode", "").lower())
     except DataError as error:
         survey.add("CSV broken", str(error), error=str(error))
         return {}
-    for name, count in Counter(row["cephalogram_id"] for _, row in rows).items():
+    for name, count in Counter(row["cephalogram_id"] for _, row in table.rows).items():
         if count > 1:
             survey.add("doubled id", f"{name}: stands in {count} rows of {path.name}", name)
     return machines
 
 
-def _number(word: str) -> float:
-    try:
-        return float(word)
-    except ValueError:
-        return math.nan
-
-
 def _scan_split(survey: Survey, folder: Path, split: str, machines: dict, manifest: Manifest) -> None:
-    paths = image_files(folder / "Cephalograms")
+    place = folder_named(folder, "Cephalograms")
+    paths = image_files(place)
+    survey.notes.append(passed_over(place))
     images = {path.stem: path for path in paths}
     readers: dict[str, dict[str, np.ndarray]] = {name: {} for name in images}
     places = {reader: folder / _POINTS / name for reader, name in _READERS.items()}
@@ -131,7 +128,7 @@ def _scan_split(survey: Survey, folder: Path, split: str, machines: dict, manife
         error = f"{folder / _POINTS}: no reader's folder; see data/README.md"
         survey.add("annotation missing", f"{split}: no reader's folder", error=error, split=split)
     for reader, place in places.items():
-        files = {path.stem: path for path in sorted(place.glob("*.json"))} if place.is_dir() else {}
+        files = {path.stem: path for path in annotation_files(place, ".json")}
         survey.match(images, files, split, f"{reader} reader's points", blocks=(place.is_dir(), True))
         for name in (path.stem for path in paths if path.stem in files):
             if (points := _scan_points(survey, name, split, reader, files[name])) is not None:
@@ -186,7 +183,7 @@ def read_annotation(path: Path) -> tuple[list[dict], np.ndarray]:
     """One reader's file: its entries as they stand there, and the points [29, 2] in source px, joined by symbol."""
     points = np.full((len(AARIZ29), 2), np.nan)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["landmarks"]
+        entries = json.loads(read_text(path))["landmarks"]
         for entry in entries:
             if entry["symbol"] not in AARIZ29.symbols:
                 continue
@@ -204,11 +201,11 @@ def read_annotation(path: Path) -> tuple[list[dict], np.ndarray]:
 
 
 def _scan_stage(survey: Survey, folder: Path, name: str, split: str) -> int | None:
-    path = folder / _STAGES / f"{name}.json"
-    if not path.is_file():
+    path = next((path for suffix in (".json", ".JSON") if (path := folder / _STAGES / f"{name}{suffix}").is_file()), None)
+    if path is None:
         return None
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["cvm_stage"]["value"])
+        return int(json.loads(read_text(path))["cvm_stage"]["value"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         line = f"{path}: broken CVM file ({type(error).__name__}: {error}); restore or remove it"
         survey.add("CVM stage broken", f"{name}: {line}", name, error=line, split=split)

@@ -1,7 +1,7 @@
 """Images that a run leaves out: the file that `data.exclude` names."""
 
 from collections.abc import Collection
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from landmarks.formats.csvfile import read_csv
 from landmarks.formats.records import DataError
@@ -9,15 +9,16 @@ from landmarks.radiograph import IMAGE_SUFFIXES
 
 
 def read_exclusions(path: Path) -> dict[str, str]:
-    """CSV `image,reason` -> reason by image id; an image's file name is as good as its id. Raises: DataError."""
+    """CSV `image,reason` -> reason by image id; an image's file name or path is as good as its id. Raises: DataError."""
     if not path.is_file():
         raise DataError(f"{path}: no such file; data.exclude is a CSV with the columns image,reason")
-    rows = read_csv(path, ("image",), "the header is image,reason", comments=True, free_text=True)[1]
+    rows = read_csv(path, ("image",), "the header is image,reason", comments=True, free_text=True).rows
     return {_image_id(row["image"]): row.get("reason", "") for _, row in rows if row["image"]}
 
 
 def _image_id(word: str) -> str:
-    return Path(word).stem if Path(word).suffix.lower() in IMAGE_SUFFIXES else word
+    path = PurePosixPath(word.replace("\\", "/"))
+    return path.with_suffix("").as_posix() if path.suffix.lower() in IMAGE_SUFFIXES else word
 
 
 def unknown_ids(excluded: Collection[str], known: set[str]) -> str:

@@ -1,10 +1,12 @@
 """The ISBI 2015 challenge's data set in its own layout; data/README.md shows it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from landmarks.formats.files import annotation_files, folder_named, passed_over
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey
@@ -26,8 +28,8 @@ def scan(root: Path) -> Survey:
     survey = Survey(root=root, landmarks=ISBI19, splits=tuple(FOLDERS), truths=_TRUTHS, holds_out_valid=True)
     manifest, files = Manifest(root), _reader_files(survey)
     for split, name in FOLDERS.items():
-        if (root / "RawImage" / name).is_dir():
-            _scan_part(survey, root / "RawImage" / name, split, files, manifest)
+        if folder := folder_named(folder_named(root, "RawImage") or root / "RawImage", name):
+            _scan_part(survey, folder, split, files, manifest)
     return survey
 
 
@@ -68,9 +70,9 @@ def _reader_files(survey: Survey) -> dict[str, dict[str, Path]]:
     """The readers' files by name. They lie below AnnotationsByMD, or at the top in some copies."""
     files = {}
     for reader, name in _READERS.items():
-        places = [place for place in (survey.root / "AnnotationsByMD" / name, survey.root / name) if place.is_dir()]
-        if places:
-            files[reader] = {path.stem: path for path in sorted(places[0].glob("*.txt"))}
+        above = folder_named(survey.root, "AnnotationsByMD")
+        if place := (above and folder_named(above, name)) or folder_named(survey.root, name):
+            files[reader] = {path.stem: path for path in annotation_files(place, ".txt")}
     if not files:
         line = f"{survey.root / 'AnnotationsByMD'}: no reader's folder (400_senior, 400_junior)"
         survey.add("annotation missing", line, error=line)
@@ -79,12 +81,12 @@ def _reader_files(survey: Survey) -> dict[str, dict[str, Path]]:
 
 def _scan_part(survey: Survey, folder: Path, split: str, files: dict[str, dict[str, Path]], manifest: Manifest) -> None:
     paths = image_files(folder)
+    survey.notes.append(passed_over(folder))
     images = {path.stem: path for path in paths}
     readers: dict[str, dict[str, np.ndarray]] = {name: {} for name in images}
     rest: dict[str, dict[str, str]] = {name: {} for name in images}
     for reader, found in files.items():
-        # the folders hold the points of all 400 images: only those between this split's first and last are its own
-        own = {n: p for n, p in found.items() if images and min(images) <= n <= max(images)}
+        own = _own_files(images, found)
         survey.match(images, own, split, f"{reader} reader's points", blocks=(True, False))
         for name in (path.stem for path in paths if path.stem in own):
             if (points := _scan_points(survey, name, split, reader, own[name])) is not None:
@@ -93,6 +95,23 @@ def _scan_part(survey: Survey, folder: Path, split: str, files: dict[str, dict[s
         film = Film(image_id=path.stem, path=path, split=split, device=DEVICE, readers=readers[path.stem],
                     resized=survey.sizes_before(manifest, path, path.stem), extra=rest[path.stem])  # fmt: skip
         survey.films.append(replace(film, pixel_size=_pixel_size(film)))
+
+
+def _own_files(images: dict[str, Path], found: dict[str, Path]) -> dict[str, Path]:
+    """A reader's files of this part by the names of its images, or by their own names where there is no image.
+
+    The folders hold the points of all 400 images: only those between this part's first and last are its own. Copies
+    write 7 in one place and 007 in the other.
+    """
+    if not images:
+        return {}
+    numbers = {_order(name): name for name in images}
+    named = {name if name in images else numbers.get(_order(name), name): path for name, path in found.items()}
+    return {name: path for name, path in named.items() if min(numbers) <= _order(name) <= max(numbers)}
+
+
+def _order(name: str) -> tuple[int, str]:
+    return (int(name), "") if name.isdecimal() else (-1, name)
 
 
 def _scan_points(survey: Survey, name: str, split: str, reader: str, path: Path) -> tuple[np.ndarray, str] | None:
@@ -110,10 +129,10 @@ def _scan_points(survey: Survey, name: str, split: str, reader: str, path: Path)
 
 def read_points(path: Path) -> tuple[np.ndarray, str]:
     """One reader's file -> points float64 [19, 2] source px, and the rows of classification behind them as they stand."""
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_bytes().decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     lines = text.split("\n")[: len(ISBI19)]
     try:
-        points = np.array([[float(word) for word in line.split(",")] for line in lines])
+        points = np.array([[float(word) for word in re.split(r"\s*[,;\s]\s*", line.strip())] for line in lines])
         if points.shape != (len(ISBI19), 2):
             raise ValueError(f"{len(lines)} lines of points")
         if np.isinf(points).any():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.formats.manifest import Manifest
+from landmarks.formats.files import annotation_files, read_text
+from landmarks.formats.manifest import MANIFEST_NAME, Manifest
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey, mean_points
 from landmarks.radiograph import IMAGE_SUFFIXES, image_files
@@ -16,12 +17,12 @@ LANDMARKS, KEEPS = None, ()  # the labels of the files name the landmarks
 
 def scan(root: Path) -> Survey:
     """All JSON files below the root, and the images without one. Raises: DataError where no file has a point."""
-    found = {path: _read(path) for path in sorted(root.rglob("*.json")) if not path.name.startswith((".", "prepared."))}
+    manifest, paths = Manifest(root), annotation_files(root, ".json", below=True)
+    found = {path: _read(path) for path in paths if path.name != MANIFEST_NAME}
     labels = {label: None for content in found.values() if isinstance(content, dict) for label in _points(content)}
     if not labels:
         raise DataError(f"{root}: no labelme file with a point; each image has a JSON file with shapes of shape_type point")
     survey = Survey(root=root, landmarks=LandmarkSet(name="labelme", symbols=tuple(sorted(labels)), groups=GROUPS))
-    manifest = Manifest(root)
     for path, content in found.items():
         _scan_file(survey, path, content, manifest)
     for image in sorted(set(image_files(root, below=True)) - {film.path for film in survey.films}):
@@ -50,7 +51,7 @@ def write(survey: Survey, root: Path) -> None:
 def _read(path: Path) -> dict | str:
     """The file's content, or what is wrong with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = json.loads(read_text(path))
         if not np.isfinite(list(_points(content).values())).all():
             raise ValueError("a point that is not a number")
         return content | {"imagePath": content["imagePath"].replace("\\", "/")}

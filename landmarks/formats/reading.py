@@ -1,5 +1,6 @@
 """Reading a data set of any format: all that is there with its defects, or strictly, as training and evaluation do."""
 
+import contextlib
 import difflib
 from collections import Counter
 from pathlib import Path
@@ -27,12 +28,26 @@ def survey_dataset(data_format: str, root: Path) -> Survey:
     module, root = format_named(data_format), Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root (or --root) to the folder of the data set")
-    survey = module.scan(root)
+    try:
+        survey = module.scan(root)
+    except DataError as error:
+        raise DataError(f"{error}{_nested(module, root)}") from error
     if not survey.films:
         why = next((f" ({finding.error})" for finding in survey.findings if finding.error), "")
-        raise DataError(f"{root}: no images in the layout of '{data_format}'; see data/README.md{why}")
+        what = f"no images in the layout of '{data_format}'; see data/README.md"
+        raise DataError(f"{root}: {what}{why}{_nested(module, root)}")
     _doubled_ids(survey)
+    survey.notes = [note for note in survey.notes if note]
     return survey
+
+
+def _nested(module: ModuleType, root: Path) -> str:
+    """A hint where the data set lies one folder deeper, as an unpacked archive often does."""
+    for folder in sorted(path for path in root.iterdir() if path.is_dir())[:5]:
+        with contextlib.suppress(DataError):
+            if module.scan(folder).films:
+                return f"; did you mean {folder}?"
+    return ""
 
 
 def read_dataset(
@@ -68,8 +83,8 @@ def read_dataset(
     notes = [*survey.notes, note]
     if exclude:
         excluded = read_exclusions(Path(exclude)).keys()
-        notes.append(unknown_ids(excluded, {film.image_id for film in survey.films}))
-        films = [film for film in films if film.image_id not in excluded]
+        notes.append(unknown_ids(excluded, set().union(*(_names(film, survey.root) for film in survey.films))))
+        films = [film for film in films if not _names(film, survey.root) & excluded]
     if not films:
         raise DataError(f"{root}: no images in split '{split}'")
     records = tuple(_record(film, ground_truth) for film in films)
@@ -97,6 +112,12 @@ def _chosen(found: RecordSet, names: tuple[str, ...]) -> RecordSet:
         return found.select(chosen_symbols(found.landmarks, names))
     except ValueError as error:
         raise DataError(f"data.landmarks: {error}") from error
+
+
+def _names(film: Film, root: Path) -> set[str]:
+    """What may be written for a film in a list of images: its id, or its path with at least the last folder."""
+    path = film.path.relative_to(root).with_suffix("") if film.path.is_relative_to(root) else film.path.with_suffix("")
+    return {film.image_id, *("/".join(path.parts[i:]) for i in range(len(path.parts) - 1))}
 
 
 def _doubled_ids(survey: Survey) -> None:

@@ -2,21 +2,27 @@
 
 import csv
 import math
+import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from landmarks.formats.csvfile import Rows, read_csv
+from landmarks.formats.csvfile import CsvFile, read_csv
+from landmarks.formats.files import passed_over
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey, mean_points, one_pixel_size
-from landmarks.radiograph import image_files
+from landmarks.radiograph import ImageError, image_files, read_gray
 from landmarks.schema import GROUPS, LandmarkSet
 
 LANDMARKS = None  # the header names them
 KEEPS = ("device", "pixel_size", "split")
-_EXTRA = ("image", "pixel_size", "device", "split")
+_KNOWN = ("image", "pixel_size", "pixel_size_x", "pixel_size_y", "device", "split")
+_SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 _DECIMALS = 6
+# A head's lowest points lie at 40 to 100 percent, and do not lie within the first 100 px of images of this size.
+_PERCENT, _LEAST_SIDE = (40, 100), 200
 
 
 def scan(root: Path) -> Survey:
@@ -24,17 +30,20 @@ def scan(root: Path) -> Survey:
     path = root / "landmarks.csv"
     if not path.is_file():
         raise DataError(f"{path}: no such file; a table data set is a folder with images/ and landmarks.csv")
-    landmarks, rows = _read_rows(path)
-    splits = {row.get("split", "") or "all" for _, row in rows}
-    survey = Survey(root=root, landmarks=landmarks, splits=() if splits == {"all"} else tuple(sorted(splits)))
-    manifest = Manifest(root)
-    for line, row in rows:
-        _scan_row(survey, row, f"{path}, line {line}", manifest)
-    listed = {film.path for film in survey.films}
-    for image in image_files(root / "images", below=True) if (root / "images").is_dir() else []:
-        if image not in listed:
-            error = f"{image}: image without a row in landmarks.csv; add the row or remove the image"
-            survey.add("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem, error=error)
+    table = read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,...")
+    survey = Survey(root=root, landmarks=LandmarkSet(name="table", symbols=_symbols(table), groups=GROUPS))
+    images = image_files(root / "images", below=True) if (root / "images").is_dir() else []
+    paths = _paths(survey, table, images)
+    names, manifest = _ids(root / "images", paths.values()), Manifest(root)
+    for line, row in table.rows:
+        if line in paths:
+            _scan_row(survey, table, line, row, paths[line], names[paths[line]], manifest)
+    for image in sorted(set(images) - set(paths.values())):
+        error = f"{image}: image without a row in landmarks.csv; add the row or remove the image"
+        survey.add("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem, error=error)
+    _name_splits(survey, table)
+    _find_percent(survey, path)
+    survey.notes += [table.note, _other_columns(table), passed_over(root / "images", below=True) if images else ""]
     return survey
 
 
@@ -46,16 +55,17 @@ def image_place(film: Film) -> str:
 def write(survey: Survey, root: Path) -> None:
     """landmarks.csv, for films whose images lie below `root`/images. Raises: DataError."""
     columns = [f"{symbol}_{axis}" for symbol in survey.landmarks.symbols for axis in "xy"]
-    columns = ["image", *columns, "pixel_size", "device"] + (["split"] if survey.splits else [])
+    sizes = _pixel_sizes(survey.films)
+    columns = ["image", *columns, *dict.fromkeys(name for size in sizes for name in size), "device"]
+    columns += ["split"] if survey.splits else []
+    columns += list(dict.fromkeys(name for film in survey.films for name in film.extra))
     rows = []
-    for film in survey.films:
-        size = one_pixel_size(film, "table")
-        row = {"image": film.path.relative_to(root / "images").as_posix(), "device": film.device, "split": film.split}
-        row["pixel_size"] = "" if size is None else repr(size)
+    for film, size in zip(survey.films, sizes, strict=True):
+        row = film.extra | {"image": film.path.relative_to(root / "images").as_posix(), "device": film.device}
+        row |= size | {"split": "" if film.split == "all" else film.split}
         for symbol, point in zip(survey.landmarks.symbols, mean_points(film), strict=True):
-            known = np.isfinite(point).all()
-            row |= {f"{symbol}_{axis}": repr(round(float(v), _DECIMALS)) if known else ""
-                    for axis, v in zip("xy", point, strict=True)}  # fmt: skip
+            if np.isfinite(point).all():
+                row[f"{symbol}_x"], row[f"{symbol}_y"] = (repr(round(float(v), _DECIMALS)) for v in point)
         rows.append(row)
     with (root / "landmarks.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
@@ -63,48 +73,104 @@ def write(survey: Survey, root: Path) -> None:
         writer.writerows(rows)
 
 
-def _read_rows(path: Path) -> tuple[LandmarkSet, Rows]:
-    """What the table's header names, and the rows as they stand in the file. Raises: DataError."""
-    columns, rows = read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,...")
+def _pixel_sizes(films: list[Film]) -> list[dict[str, str]]:
+    """Cells of each film: one size where all pixels are squares, otherwise two."""
+    try:
+        sizes = [one_pixel_size(film, "table") for film in films]
+        return [{"pixel_size": "" if size is None else repr(size)} for size in sizes]
+    except DataError:
+        sizes = [film.pixel_size or ("", "") for film in films]
+        return [{"pixel_size_x": str(x), "pixel_size_y": str(y)} for x, y in sizes]
+
+
+def _symbols(table: CsvFile) -> tuple[str, ...]:
+    columns = [column for column in table.columns if column not in _KNOWN]
     symbols = [column[:-2] for column in columns if column.endswith("_x")]
     for column in columns:
-        if column not in _EXTRA and (column[-2:] not in ("_x", "_y") or column[:-2] not in symbols):
-            raise DataError(f"{path}: column '{column}' has no partner; each landmark has <symbol>_x and <symbol>_y")
-    for symbol in symbols:
-        if f"{symbol}_y" not in columns:
-            raise DataError(f"{path}: no column '{symbol}_y' beside '{symbol}_x'")
+        if column[-2:] in ("_x", "_y") and f"{column[:-1]}{'y' if column[-1] == 'x' else 'x'}" not in columns:
+            raise DataError(f"{table.path}: column '{column}' has no partner; each landmark has <symbol>_x and <symbol>_y")
     if not symbols:
-        raise DataError(f"{path}: no landmark columns; write <symbol>_x and <symbol>_y")
-    if not rows:
-        raise DataError(f"{path}: no rows")
-    return LandmarkSet(name="table", symbols=tuple(symbols), groups=GROUPS), rows
+        raise DataError(f"{table.path}: no landmark columns; write <symbol>_x and <symbol>_y")
+    sizes = {"pixel_size", "pixel_size_x", "pixel_size_y"} & set(table.columns)
+    if sizes and sizes not in ({"pixel_size"}, {"pixel_size_x", "pixel_size_y"}):
+        found = ", ".join(sorted(sizes))
+        raise DataError(f"{table.path}: columns {found}; write pixel_size, or pixel_size_x and pixel_size_y")
+    if not table.rows:
+        raise DataError(f"{table.path}: no rows")
+    return tuple(symbols)
 
 
-def _scan_row(survey: Survey, row: dict[str, str], where: str, manifest: Manifest) -> None:
-    path = survey.root / "images" / row["image"]
-    if not path.is_file():
-        error = f"{where}: no image {path}; add the image or remove the row"
-        survey.add("image missing", f"{row['image']}: a row, but no image", Path(row["image"] or "?").stem, error=error)
-        return
-    resized = survey.sizes_before(manifest, path, path.stem)
+def _other_columns(table: CsvFile) -> str:
+    others = _extra_columns(table)
+    return f"{table.path}: columns that are passed over: {', '.join(others)}" if others else ""
+
+
+def _extra_columns(table: CsvFile) -> list[str]:
+    return [column for column in table.columns if column not in _KNOWN and column[-2:] not in ("_x", "_y")]
+
+
+def _paths(survey: Survey, table: CsvFile, images: list[Path]) -> dict[int, Path]:
+    """The image of each line: as the cell says, or as other systems spell it. A line without one is a finding."""
+    folder, spelled = survey.root / "images", {}
+    for image in images:
+        name = image.relative_to(folder)
+        for word in {_spelling(name.as_posix()), _spelling(name.with_suffix("").as_posix())}:
+            spelled.setdefault(word, []).append(image)
+    paths = {}
+    for line, row in table.rows:
+        path, alike = folder / row["image"], spelled.get(_spelling(row["image"]), [])
+        if path.is_file():
+            paths[line] = path
+        elif len(alike) == 1 and alike[0].is_file():
+            paths[line] = alike[0]
+        else:
+            why = "a link to a file that is not there" if path.is_symlink() else f"no image {path}"
+            error = f"{table.path}, line {line}: {why}; add the image or remove the row"
+            if not row["image"]:
+                error = f"{table.path}, line {line}: no name in column image; write it or remove the row"
+            name = Path(row["image"] or "?").stem
+            survey.add("image missing", f"{row['image']}: a row, but no image", name, error=error)
+    return paths
+
+
+def _spelling(word: str) -> str:
+    """One spelling for what Windows, macOS and Linux call the same: slashes, case, composed letters."""
+    return unicodedata.normalize("NFC", word.replace("\\", "/")).casefold()
+
+
+def _ids(folder: Path, paths) -> dict[Path, str]:
+    """The file's name without suffix; with its folders before it where several images have that name."""
+    counts = Counter(path.stem for path in set(paths))
+    names = {}
+    for path in paths:
+        inside = path.is_relative_to(folder) and counts[path.stem] > 1
+        names[path] = "_".join(path.relative_to(folder).with_suffix("").parts) if inside else path.stem
+    return names
+
+
+def _scan_row(
+    survey: Survey, table: CsvFile, line: int, row: dict[str, str], path: Path, name: str, manifest: Manifest
+) -> None:
+    resized = survey.sizes_before(manifest, path, name)
     film = Film(
-        image_id=path.stem,
+        image_id=name,
         path=path,
-        split=row.get("split") or "all",
+        split=_SPLIT_WORDS.get(row.get("split", "").lower(), row.get("split", "").lower()) or "all",
         device=row.get("device") or "unknown",
-        pixel_size=_scan_pixel_size(survey, row, where, path.stem, resized.stretch if resized else (1.0, 1.0)),
-        readers={TRUTH: _scan_points(survey, row, where, path.stem)},
+        pixel_size=_scan_pixel_size(survey, table, line, row, name, resized.stretch if resized else (1.0, 1.0)),
+        readers={TRUTH: _scan_points(survey, table, line, row, name)},
         resized=resized,
+        extra={column: row[column] for column in _extra_columns(table)},
     )
     survey.films.append(film)
 
 
-def _scan_points(survey: Survey, row: dict[str, str], where: str, name: str) -> np.ndarray:
+def _scan_points(survey: Survey, table: CsvFile, line: int, row: dict[str, str], name: str) -> np.ndarray:
     symbols, broken = survey.landmarks.symbols, set()
     points = np.full((len(symbols), 2), np.nan)
     for k, symbol in enumerate(symbols):
         try:
-            points[k] = [_read_number(row, f"{symbol}_{axis}", where) for axis in "xy"]
+            points[k] = table.number(row, f"{symbol}_x", line), table.number(row, f"{symbol}_y", line)
         except DataError as error:
             broken.add(symbol)
             survey.add("broken cell", f"{name}: {error}", name, symbols=(symbol,), error=str(error))
@@ -117,25 +183,48 @@ def _scan_points(survey: Survey, row: dict[str, str], where: str, name: str) -> 
 
 
 def _scan_pixel_size(
-    survey: Survey, row: dict[str, str], where: str, name: str, stretch: tuple[float, float]
+    survey: Survey, table: CsvFile, line: int, row: dict[str, str], name: str, stretch: tuple[float, float]
 ) -> tuple[float, float] | None:
+    columns = ("pixel_size_x", "pixel_size_y") if "pixel_size_x" in row else ("pixel_size",) * 2
     try:
-        size = _read_number(row, "pixel_size", where)
-        if size <= 0:
-            raise DataError(f"{where}: pixel_size is {size:g}; write millimetres above 0, or leave it empty")
+        sizes = [table.number(row, column, line) for column in columns]
+        for column, size in zip(columns, sizes, strict=True):
+            if size <= 0:
+                where = f"{table.path}, line {line}: {column} is {size:g}"
+                raise DataError(f"{where}; write millimetres above 0, or leave it empty")
     except DataError as error:
         survey.add("broken cell", f"{name}: {error}", name, error=str(error))
         return None
-    return None if math.isnan(size) else (size * stretch[0], size * stretch[1])
+    if any(map(math.isnan, sizes)):
+        return None
+    return tuple(sizes) if columns[0] != columns[1] else (sizes[0] * stretch[0], sizes[1] * stretch[1])
 
 
-def _read_number(row: dict[str, str], column: str, where: str) -> float:
-    """A cell, NaN where it is empty: not annotated, or unknown. Raises: DataError."""
-    word = row.get(column) or "nan"
+def _name_splits(survey: Survey, table: CsvFile) -> None:
+    """What the split column names, and a line on words that are read as another one and on rows without a word."""
+    splits = {film.split for film in survey.films}
+    survey.splits = () if splits <= {"all"} else tuple(sorted(splits - {"all"}))
+    words = {row.get("split", "") for _, row in table.rows}
+    read = {word: _SPLIT_WORDS.get(word.lower(), word.lower()) for word in sorted(words)}
+    told = [f"'{word}' is read as '{split}'" for word, split in read.items() if word != split and word.lower() != split]
+    without = sum(film.split == "all" for film in survey.films) if survey.splits else 0
+    told += [f"{without} rows name no split and are in none"] if without else []
+    survey.notes += [f"{table.path}: column split: {'; '.join(told)}"] if told else []
+
+
+def _find_percent(survey: Survey, path: Path) -> None:
+    """Points in percent of the image's width and height, or in fractions, all lie in the corner of a large image."""
+    points = np.concatenate([film.readers[TRUTH] for film in survey.films] or [np.empty((0, 2))])
+    points = points[np.isfinite(points).all(axis=1)]
+    if len(points) < 2 or len(survey.landmarks) < 2 or points.min() < 0:
+        return
+    if not (points.max() <= 1 or _PERCENT[0] < points.max() <= _PERCENT[1]):
+        return
     try:
-        number = float(word)
-    except ValueError:
-        number = math.inf
-    if math.isinf(number):
-        raise DataError(f"{where}: column {column} holds '{word}'; write a number or leave it empty")
-    return number
+        side = min(read_gray(survey.films[0].path).shape)
+    except ImageError:
+        return
+    if side >= _LEAST_SIDE:
+        what = "fractions" if points.max() <= 1 else "percent"
+        line = f"all points lie within {points.max():.4g} px of the images' corner: they look like {what} of width and height"
+        survey.add("points in percent", line, error=f"{path}: {line}; write pixels of the image")

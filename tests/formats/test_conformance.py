@@ -114,9 +114,9 @@ def test_an_image_too_many_and_one_too_few(name, tmp_path):
     extra.unlink()
     (images[0].parent / "._0007.png").write_bytes(b"what macOS leaves beside a copied file")
     read_dataset(name, tmp_path / "set")
-    images[1].unlink()
+    images[3].unlink()
     found = survey_dataset(name, tmp_path / "set").findings
-    assert any(images[1].stem in finding.images or images[1].stem in finding.text for finding in found)
+    assert any(images[3].stem in finding.images or images[3].stem in finding.text for finding in found)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -136,13 +136,15 @@ def test_pixels_that_are_no_squares(name, tmp_path):
     """Kept as they are, or refused by name; never half of them."""
     if "pixel_size" not in FORMATS[name].KEEPS:
         return
+    refused = ""
     try:
         build(name, tmp_path / "set", pixel_size=(0.1, 0.125))
     except DataError as error:
-        assert "0007.png: pixel" in str(error)  # noqa: PT017
+        refused = str(error)
+    if refused:
+        assert "0007.png: pixel" in refused
     else:
-        films = survey_dataset(name, tmp_path / "set").films
-        assert {film.pixel_size for film in films} == {(0.1, 0.125)}
+        assert {film.pixel_size for film in survey_dataset(name, tmp_path / "set").films} == {(0.1, 0.125)}
 
 
 def test_an_unknown_format_is_an_error(tmp_path):
