@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from landmarks.geometry import HEATMAP_STRIDE, apply_map, heatmap_to_input
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prediction:
@@ -75,3 +77,47 @@ class Prediction:
             outside=self.outside[:, columns],
             target_px=self.target_px,
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decoded:
+    """What the maps of B network inputs say, in heatmap px."""
+
+    points_hm: np.ndarray
+    """[B, K, 2]."""
+    peaks: np.ndarray
+    """[B, K], height of the highest pixel."""
+    variance: np.ndarray
+    """[B, K], heatmap px^2 along one axis, of the Gaussian fitted to the peak."""
+    outside: np.ndarray
+    """[B, K], 0 to 1: part of the map's mass outside the peak."""
+
+
+NO_SHIFT = ((0, 0),)
+
+
+def predict_points(
+    views: Sequence[Decoded], to_source: np.ndarray, sigma: float, shifts: Sequence[tuple[int, int]] = NO_SHIFT
+) -> Prediction:
+    """Decoded maps -> landmarks in source px; training, evaluation, the page and ONNX share this function.
+
+    Args:
+        views: each film seen once, or several times with its content moved; the mean over the views counts.
+        to_source: [B, 2, 3], maps input px -> source px.
+        sigma: heatmap px, of the Gaussian that the network was trained to draw.
+        shifts: (dx, dy) input px by which each view was moved.
+    """
+    points_in = heatmap_to_input(_mean([view.points_hm for view in views])) - np.mean(shifts, axis=0)
+    # source px per heatmap px; letterboxing keeps the aspect, so one number serves both axes
+    stretch = HEATMAP_STRIDE * np.sqrt(np.abs(np.linalg.det(to_source[:, :, :2])))
+    return Prediction(
+        points_px=np.stack([apply_map(map_23, points) for map_23, points in zip(to_source, points_in, strict=True)]),
+        peaks=_mean([view.peaks for view in views]),
+        spread_px=np.sqrt(_mean([view.variance for view in views])) * stretch[:, None],
+        outside=_mean([view.outside for view in views]),
+        target_px=sigma * stretch,
+    )
+
+
+def _mean(views: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack([view.astype(float) for view in views]).mean(axis=0)

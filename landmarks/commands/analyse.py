@@ -91,7 +91,7 @@ def find_films(places: Sequence[Path], checkpoint: Path | None, device: str) -> 
     if images and checkpoint is None:
         raise ValueError(f"{images[0]}: a film needs --checkpoint to be predicted; or give a predictions.json")
     if images:
-        from landmarks.evaluation.tracings import predict_tracings  # torch, only where films are predicted
+        from landmarks.inference.tracings import predict_tracings
 
         films += predict_tracings(images, checkpoint, device)
     names = [film.tracing.name for film in films]

@@ -15,7 +15,7 @@ from landmarks.commands.arguments import add_settings, new_parser
 
 def main(words: list[str] | None = None) -> int:
     parser = new_parser("eval", __doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run, or an exported .onnx")
     parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
     parser.add_argument("--data-root", help="another data set than the checkpoint's")
     parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
@@ -33,30 +33,32 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _evaluate(args, other: list[str]) -> int:
-    from landmarks.configfile import override_config
-    from landmarks.device import choose_device
-    from landmarks.distributed import join, leave, place
-    from landmarks.evaluation.calibration import calibrate_checkpoint, find_calibration
+    from landmarks.configfile import config_from_dict, override_config
+    from landmarks.distributed import join, leave
+    from landmarks.evaluation.calibration import calibrate_checkpoint
+    from landmarks.evaluation.files import evaluation_home
     from landmarks.evaluation.report.write import figures_table, headline, write_report
     from landmarks.evaluation.split import evaluate_split
     from landmarks.inference.predictor import Predictor
-    from landmarks.tasks.saved import load_model
 
-    loaded = load_model(args.checkpoint)
-    config = override_config(loaded.config, [*other, *args.settings])
-    device = choose_device(config.train.device, place().local_rank)
-    here = join(device.type)
-    predictor = Predictor.from_loaded(loaded._replace(config=config), device=device, tta=args.tta)
-    calibration = None if args.calibrate else find_calibration(args.checkpoint, predictor.input_size, tta=args.tta)
-    results = evaluate_split(predictor, config, args.split, calibration=calibration, checkpoint=str(args.checkpoint))
+    if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
+        raise ValueError(f"{args.checkpoint}: error radii are made for a checkpoint; calibrate that, then export it again")
+    words = [*other, *args.settings]
+    predictor = Predictor.load(args.checkpoint, device=None, tta=args.tta, overrides=words, calibrated=args.calibrate is None)
+    trained = config_from_dict(predictor.card.settings)
+    config = override_config(trained, words)
+    if config.data.image_size != predictor.card.image_size:
+        raise ValueError(f"data.image_size: {args.checkpoint} is made for {list(predictor.card.image_size)} alone")
+    here = join(predictor.network.device)
+    results = evaluate_split(predictor, config, args.split, checkpoint=str(args.checkpoint))
     leave()
     if here.rank > 0:
         return 0
-    if args.calibrate:
+    if args.calibrate is not None:
         protocol = results.figures.protocol
-        calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, loaded.config)
+        calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
     name = f"evaluation_{args.split}" + (f"_{config.data.format}" if other else "")
-    output = args.output or args.checkpoint.parent.parent / name
+    output = args.output or evaluation_home(args.checkpoint) / name
     write_report(output, results)
     print(figures_table(results.figures), headline(results.figures), f"report: {output / 'report.html'}", sep="\n\n")
     return 0

@@ -16,6 +16,7 @@ COMMANDS = {
     "analyse": "analyse films: a printable page each, with measurements and norms",
     "superimpose": "lay two films of one patient over each other",
     "review": "open the page where films are corrected, measured and printed",
+    "export": "write a checkpoint as an ONNX file that predicts without torch",
     "compare": "compare two evaluations of the same images, paired",
     "get_data": "download a published data set, verify and unpack it",
     "check_data": "check a data set for defects",

@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Protocol
 
 import numpy as np
@@ -107,7 +108,7 @@ def _choose(key: str, data: DataConfig, num: int) -> str:
     if (folder / (key + SUFFIX)).is_file():
         log.info(f"cache: disk (an earlier run left it in {folder})")
         return "disk"
-    if need < free / 2 or (place().local_size > 1 and _note(key).exists()):
+    if need < free / 2 or (place().local_size > 1 and _has_note(key)):
         log.info(f"cache: ram ({sizes})")
         return "ram"
     if need < _free_disk(folder):
@@ -236,8 +237,22 @@ def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig) -> PackedSto
 
 
 def _note(key: str) -> Path:
-    """Where the ranks of one launcher, their common parent, look for the memory that the first one filled."""
-    return Path(tempfile.gettempdir()) / f"landmarks_{os.getppid()}_{key}"
+    """Where the ranks of one launcher, their common parent, look for the memory that the first one filled.
+
+    Raises: OSError where another user may have planted the folder: the note in it says which file is mapped.
+    """
+    folder = Path(tempfile.gettempdir()) / f"landmarks_{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if hasattr(os, "getuid") and (not S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077):
+        raise OSError(f"{folder}: no folder of this user alone, others can write there; remove it")
+    return folder / f"{os.getppid()}_{key}"
+
+
+def _has_note(key: str) -> bool:
+    with contextlib.suppress(OSError):
+        return _note(key).exists()
+    return False
 
 
 def remove_file(path: Path) -> None:

@@ -14,24 +14,28 @@ def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cg
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = (proc / "meminfo").read_text().splitlines()
         free.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
-    for folder, limit, used in _memory_groups(proc, cgroup):
-        # a limit of "max" is no number, and version 1 writes a huge one: neither binds
-        with contextlib.suppress(OSError, ValueError):
-            taken = int((folder / used).read_text()) - _reclaimable(folder / "memory.stat")
-            free.append(int((folder / limit).read_text()) - taken)
+    names = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
+    for controller, (limit, used) in names.items():
+        for folder in _groups(proc, cgroup, controller):
+            # a limit of "max" is no number, and version 1 writes a huge one: neither binds
+            with contextlib.suppress(OSError, ValueError):
+                taken = int((folder / used).read_text()) - _reclaimable(folder / "memory.stat")
+                free.append(int((folder / limit).read_text()) - taken)
     return max(0, min(free)) if free else _UNKNOWN_MEMORY
 
 
-def usable_cores(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Cores of this process: those it may be scheduled on, within a container's quota of CPU time."""
+def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Cores of this process: those it may be scheduled on, within the tightest quota of the control groups above it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        cores = min(cores, int(quota) // int(period))
-    with contextlib.suppress(OSError, ValueError):
-        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
-        if quota > 0:
-            cores = min(cores, quota // int((cgroup / "cpu" / "cpu.cfs_period_us").read_text()))
+    for folder in _groups(proc, cgroup, ""):
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = (folder / "cpu.max").read_text().split()
+            cores = min(cores, int(quota) // int(period))
+    for folder in _groups(proc, cgroup, "cpu"):
+        with contextlib.suppress(OSError, ValueError):
+            quota = int((folder / "cpu.cfs_quota_us").read_text())
+            if quota > 0:
+                cores = min(cores, quota // int((folder / "cpu.cfs_period_us").read_text()))
     return max(1, cores)
 
 
@@ -47,22 +51,18 @@ def keep_freed_memory() -> None:
         libc.mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
 
 
-def _memory_groups(proc: Path, cgroup: Path) -> list[tuple[Path, str, str]]:
-    """Folders of this process's control groups and of all above them, with their files' names."""
-    groups = []
+def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
+    """Folders of this process's control group and of all above it, of a controller of version 1, or of version 2 ("")."""
+    top = cgroup / controller
+    found = [top]
     with contextlib.suppress(OSError):
         for line in (proc / "self" / "cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers == "":
-                top, names = cgroup, ("memory.max", "memory.current")
-            elif "memory" in controllers.split(","):
-                top, names = cgroup / "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            else:
-                continue
-            inner = top / path.lstrip("/")
-            # inside a container the path may be the host's, of which only the top is mounted
-            groups += [(folder, *names) for folder in {top, inner, *inner.parents} if folder.is_relative_to(top)]
-    return groups
+            if controller in controllers.split(","):
+                inner = top / path.lstrip("/")
+                # inside a container the path may be the host's, of which only the top is mounted
+                found += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(top) and folder != top]
+    return found
 
 
 def _reclaimable(stat: Path) -> int:

@@ -1,10 +1,9 @@
-"""Confidence: from each map's shape to an error radius that holds with a chosen probability."""
+"""Error radii of a model: made from the errors on a validation split, used on others."""
 
-import hashlib
-import json
+import functools
 import logging
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,58 +12,14 @@ from landmarks.config import Config
 from landmarks.data.loading import read_split
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import Protocol
-from landmarks.evaluation.files import plain
 from landmarks.formats.records import DataError
-from landmarks.prediction import Prediction
+from landmarks.inference import radii
+from landmarks.inference.radii import FILE_NAME, Calibration, CalibrationError, LandmarkCalibration, file_id
+from landmarks.jsonfile import plain
 from landmarks.statistics import conformal_radius
+from landmarks.uncertainty import scaled_errors
 
 log = logging.getLogger(__name__)
-
-FILE_NAME = "calibration.json"
-
-
-class CalibrationError(ValueError):
-    """A calibration that cannot be made or used; the message names the file and says why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LandmarkCalibration:
-    """How one landmark's radius follows from its map."""
-
-    num: int
-    """Calibration images in which it is annotated."""
-    factor: float
-    """Error radius over doubt; infinite where `num` is too small for the coverage."""
-    fixed_mm: float
-    """Radius that knows nothing of the map, mm; infinite as above, NaN where pixel sizes are unknown."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Calibration:
-    """Error radii for one checkpoint; `calibration.json` beside it."""
-
-    coverage: float
-    """Probability with which a landmark lies within its radius, for images like the calibration's."""
-    images: tuple[str, ...]
-    protocol: dict
-    landmarks: dict[str, LandmarkCalibration]
-
-    @property
-    def infinite(self) -> tuple[str, ...]:
-        """Landmarks with too few calibration images for any finite radius."""
-        return tuple(symbol for symbol, part in self.landmarks.items() if math.isinf(part.factor))
-
-
-def doubt_px(found: Prediction) -> np.ndarray:
-    """How far off each point may be by the look of its map alone, [N, K] in source px, up to a factor.
-
-    The spread that the peak has beyond the target's own (half of which always remains), over the height of the peak,
-    which falls where a network hedges; stretched by the mass that lies elsewhere. Any formula keeps the coverage of
-    the calibrated radius; a good one makes the radius small where the network is sure.
-    """
-    target = found.target_px[:, None]
-    excess = np.maximum(found.spread_px**2 - target**2, 0)
-    return np.sqrt(excess + (target / 2) ** 2) / np.maximum(found.peaks, 0.02) * (1 + found.outside)
 
 
 def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibration:
@@ -74,24 +29,33 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
     """
     if not 0 < coverage < 1:
         raise CalibrationError(f"coverage: found {coverage:g}; write a number between 0 and 1, e.g. 0.9")
-    scores = evaluation.error_px / doubt_px(evaluation.prediction)
+    symbols, found = evaluation.records.landmarks.symbols, evaluation.prediction
+    scores = evaluation.error_px / radii.doubt_px(found)
     known = np.isfinite(scores)
     landmarks = {}
-    for k, symbol in enumerate(evaluation.records.landmarks.symbols):
+    for k, symbol in enumerate(symbols):
         mm = evaluation.error_mm[known[:, k], k]
         landmarks[symbol] = LandmarkCalibration(
             num=int(known[:, k].sum()),
             factor=conformal_radius(scores[:, k], coverage),
             fixed_mm=conformal_radius(mm, coverage) if np.isfinite(mm).all() else math.nan,
         )
-    images = tuple(record.image_id for record, row in zip(evaluation.records.records, known, strict=True) if row.any())
-    return Calibration(coverage=coverage, images=images, protocol=protocol, landmarks=landmarks)
+    used = [record for record, row in zip(evaluation.records.records, known, strict=True) if row.any()]
+    made = Calibration(
+        coverage=coverage,
+        images=tuple(record.image_id for record in used),
+        protocol=protocol,
+        landmarks=landmarks,
+        hashes=tuple(_image_hash(record.image_path) for record in used),
+    )
+    radius = radii.radii_px(made, found, symbols)
+    scaled = scaled_errors(found.points_px, evaluation.true_px, radius, symbols, evaluation.pixel_size)
+    return replace(made, scaled_errors=np.round(scaled, 4))
 
 
 def radii_px(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
     """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
-    factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in _symbols(evaluation)]
-    return doubt_px(evaluation.prediction) * np.array(factors)
+    return radii.radii_px(calibration, evaluation.prediction, evaluation.records.landmarks.symbols)
 
 
 def mm_per_px(evaluation: Evaluation) -> np.ndarray:
@@ -100,9 +64,34 @@ def mm_per_px(evaluation: Evaluation) -> np.ndarray:
 
 
 def unseen(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
-    """bool [N]: images that the radii were not made of; only these can test them."""
-    seen = set(calibration.images)
-    return np.array([record.image_id not in seen for record in evaluation.records.records])
+    """bool [N]: images that the radii were not made of; only these can test them.
+
+    An image of another data set may have the same id: the hash of its file tells them apart where there is one.
+    """
+    hashes = calibration.hashes or ("",) * len(calibration.images)
+    seen = dict(zip(calibration.images, hashes, strict=True))
+    return np.array([_differs(record.image_path, seen.get(record.image_id)) for record in evaluation.records.records], bool)
+
+
+def _differs(path: Path | None, known: str | None) -> bool:
+    """Whether a file is another one than the calibration's image of the same id; `known` is None where it has no such id."""
+    if known is None:
+        return True
+    found = _image_hash(path) if known else ""
+    return bool(found and known) and found != known
+
+
+def _image_hash(path: Path | None) -> str:
+    """Empty where there is no file."""
+    if path is None or not path.is_file():
+        return ""
+    stat = path.stat()
+    return _cached_hash(path, stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _cached_hash(path: Path, size: int, time: int) -> str:
+    return file_id(path)
 
 
 def calibrate_checkpoint(
@@ -125,10 +114,10 @@ def calibrate_checkpoint(
             f"calibration: the checkpoint was trained on {num} of these {len(images)} images, where its errors are too small; "
             "calibrate on the validation part"
         )
-    about = plain(protocol) | {"checkpoint": checkpoint.name, "checkpoint_id": checkpoint_id(checkpoint)}
+    about = plain(protocol) | {"checkpoint": checkpoint.name, "checkpoint_id": file_id(checkpoint)}
     made = calibrate(evaluation, coverage, about)
     path = checkpoint.parent / FILE_NAME
-    write_calibration(path, made)
+    radii.write_calibration(path, made)
     log.info(f"{path}: error radii for {100 * coverage:g} % coverage from {len(made.images)} images")
     if made.infinite:
         log.warning(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
@@ -143,66 +132,3 @@ def _training_images(trained: Config) -> set[Path]:
     except DataError:
         return set()
     return {record.image_path.resolve() for record in records}
-
-
-def find_calibration(checkpoint: Path, input_size: tuple[int, int], *, tta: bool) -> Calibration | None:
-    """The calibration beside a checkpoint; None where there is none, or, with a line why, where it does not fit.
-
-    Raises: CalibrationError where the file is broken.
-    """
-    path = checkpoint.parent / FILE_NAME
-    if not path.is_file():
-        return None
-    found = read_calibration(path)
-    if found.protocol.get("checkpoint_id") != checkpoint_id(checkpoint):
-        log.warning(f"{path}: made for {found.protocol.get('checkpoint')}, or for other weights of that name; not used")
-        return None
-    if list(found.protocol.get("image_size", ())) != list(input_size):
-        log.warning(f"{path}: made for input size {found.protocol.get('image_size')}, not {list(input_size)}; not used")
-        return None
-    if found.protocol.get("tta", False) != tta:
-        log.warning(f"{path}: made {'without' if tta else 'with'} --tta; not used")
-        return None
-    return found
-
-
-def checkpoint_id(path: Path) -> str:
-    """Hash of a checkpoint file: radii hold for the very weights that they were made with."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()[:16]
-
-
-def write_calibration(path: Path, calibration: Calibration) -> None:
-    content = asdict(calibration) | {"images": list(calibration.images), "infinite": list(calibration.infinite)}
-    path.write_text(json.dumps(plain({"version": 1, **content}), indent=1, allow_nan=False) + "\n")
-
-
-def read_calibration(path: Path) -> Calibration:
-    """Raises: CalibrationError where the file is no calibration of this project."""
-    try:
-        content = json.loads(path.read_text())
-        landmarks = {
-            symbol: LandmarkCalibration(
-                num=int(part["num"]), factor=_number(part["factor"]), fixed_mm=_number(part["fixed_mm"])
-            )
-            for symbol, part in content["landmarks"].items()
-        }
-        return Calibration(
-            coverage=float(content["coverage"]),
-            images=tuple(content["images"]),
-            protocol=dict(content["protocol"]),
-            landmarks=landmarks,
-        )
-    except (OSError, json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise CalibrationError(f"{path}: not a calibration ({type(error).__name__}); make it again with --calibrate") from error
-
-
-def _number(value: float | str | None) -> float:
-    return math.nan if value is None else math.inf if value == "infinite" else float(value)
-
-
-def _symbols(evaluation: Evaluation) -> tuple[str, ...]:
-    return evaluation.records.landmarks.symbols

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from landmarks.evaluation.calibration import Calibration, radii_px, unseen
+from landmarks.evaluation.calibration import radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import ClassFigures, ClinicalFigures, FacingFigures, MeasurementFigures, UncertainClasses
 from landmarks.evaluation.readers import reader_points
+from landmarks.inference.radii import Calibration
 from landmarks.measurements import Measurement, available, difference, facing, measure
 from landmarks.measurements.classes import CLASSES, Classes
 from landmarks.norms import Patient, choose, standard
@@ -59,7 +60,8 @@ def half_widths(evaluation: Evaluation, calibration: Calibration) -> np.ndarray:
     radius = radii_px(calibration, evaluation)
     radius[~unseen(calibration, evaluation)] = np.nan
     symbols = evaluation.records.landmarks.symbols
-    model = ErrorModel(symbols=symbols, coverage=calibration.coverage)
+    scaled, known = calibration.scaled_errors, tuple(calibration.landmarks)
+    model = ErrorModel(symbols=known, coverage=calibration.coverage, scaled=scaled).select(symbols)
     rows = available(symbols)
     return measure_with_intervals(evaluation.prediction.points_px, symbols, evaluation.pixel_size, radius, model, rows)[1]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.evaluation.figures import Interval
+from landmarks.evaluation.files import evaluation_home
 from landmarks.metrics import SDR_RADII_MM, format_figure, format_table
 from landmarks.statistics import holm, interval_pair, ratio_intervals, resample_weights, signed_rank
 
@@ -79,7 +80,7 @@ class Comparison:
 
 
 def read_run(path: Path, split: str | None) -> Run:
-    """An evaluation folder, or a run folder with one evaluation (or the one of `split`).
+    """An evaluation folder, a run folder with one evaluation (or the one of `split`), or such a run's model file.
 
     Raises: ComparisonError naming what is missing or broken.
     """
@@ -101,6 +102,8 @@ def read_run(path: Path, split: str | None) -> Run:
 
 
 def _evaluation_folder(path: Path, split: str | None) -> Path:
+    if path.is_file():
+        path = evaluation_home(path)
     if (path / "predictions.csv").is_file():
         return path
     found = sorted(p.parent for p in path.glob("evaluation_*/predictions.csv"))

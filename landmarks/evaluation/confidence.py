@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px, unseen
+from landmarks.evaluation.calibration import mm_per_px, radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation, unit_errors
 from landmarks.evaluation.figures import (
     ConfidenceFigures,
@@ -15,6 +15,7 @@ from landmarks.evaluation.figures import (
     GrossFigures,
     LandmarkCoverage,
 )
+from landmarks.inference.radii import Calibration, doubt_px
 from landmarks.statistics import interval_pair, proportion_intervals, rank_correlation, resample_weights
 
 GROSS_MM = 4.0

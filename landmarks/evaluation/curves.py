@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.evaluation.calibration import Calibration, doubt_px, mm_per_px, radii_px, unseen
+from landmarks.evaluation.calibration import mm_per_px, radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation, unit_errors
 from landmarks.evaluation.figures import Figures
 from landmarks.evaluation.readers import reader_points
 from landmarks.evaluation.scale import sn_lengths
 from landmarks.evaluation.tracing import MeanTracing, mean_tracing
+from landmarks.inference.radii import Calibration, doubt_px
 from landmarks.measurements import available, measure
 from landmarks.metrics import known_mean, radial_errors
 

@@ -1,15 +1,13 @@
 """The figures as files: JSON, CSV and LaTeX."""
 
 import csv
-import json
-import math
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import ErrorFigures, Figures, MeasurementFigures
+from landmarks.jsonfile import plain
 from landmarks.metrics import format_figure
 
 _SCOPES = ("groups", "devices", "landmarks")
@@ -17,21 +15,6 @@ _COLUMNS = (
     "num_points", "mre_mm", "sd_mm", "median_mm", "p95_mm", "max_mm", "mre_px", "sd_px", "median_px", "p95_px", "max_px",
     "mre_sn_mm", "median_sn_mm",
 )  # fmt: skip
-
-
-def plain(value):
-    """Figures as JSON knows them: dataclasses as objects, NaN as null, arrays as lists, infinity as "infinite"."""
-    if is_dataclass(value):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else "infinite"
-    return value
 
 
 def metrics_dict(figures: Figures) -> dict:
@@ -45,10 +28,6 @@ def metrics_dict(figures: Figures) -> dict:
     if content["readers"] is not None:
         content["readers"] |= content["readers"].pop("overall")
     return content.pop("overall") | content.pop("clinical") | content
-
-
-def write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def write_predictions(path: Path, evaluation: Evaluation, more: dict[str, np.ndarray]) -> None:
@@ -143,3 +122,8 @@ _TEX_SIGNS = {
 
 def _tex(words: str) -> str:
     return "".join(_TEX_SIGNS.get(sign, sign) for sign in words)
+
+
+def evaluation_home(model: Path) -> Path:
+    """Folder in which the evaluations of a model file lie: its run's, or one beside an ONNX file."""
+    return model.with_suffix("") if model.suffix.lower() == ".onnx" else model.parent.parent

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmarks.evaluation.calibration import Calibration
 from landmarks.evaluation.clinical import clinical_figures
 from landmarks.evaluation.confidence import confidence_figures
 from landmarks.evaluation.curves import Curves, draw_curves
@@ -13,6 +12,7 @@ from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import ErrorFigures, Figures, Protocol, ScaleFigures
 from landmarks.evaluation.readers import reader_figures
 from landmarks.evaluation.scale import judge_scale
+from landmarks.inference.radii import Calibration
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,7 +31,8 @@ def judge(
     landmarks, errors = evaluation.records.landmarks, three_units(evaluation)
     devices = np.array([record.device for record in evaluation.records.records])
     overall, scale = describe(errors, count_images=True), judge_scale(evaluation)
-    columns = {name: [landmarks.index(s) for s in landmarks.members(name)] for name in landmarks.groups}
+    groups = {name: landmarks.members(name) for name in landmarks.groups}
+    columns = {name: [k for k, s in enumerate(landmarks.symbols) if s in members] for name, members in groups.items()}
     figures = Figures(
         overall=overall,
         landmarks={s: describe(errors[:, :, k : k + 1]) for k, s in enumerate(landmarks.symbols)},

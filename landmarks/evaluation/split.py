@@ -11,7 +11,6 @@ from landmarks.data.labels import fingerprint
 from landmarks.data.loading import BatchPlan, open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.distributed import place
-from landmarks.evaluation.calibration import Calibration
 from landmarks.evaluation.evaluate import (
     Evaluation,
     evaluate_prediction,
@@ -27,9 +26,7 @@ from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
 
-def evaluate_split(
-    predictor: Predictor, config: Config, split: str, *, calibration: Calibration | None = None, checkpoint: str = ""
-) -> Results:
+def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoint: str = "") -> Results:
     """Predicts a split and judges it over the landmarks that the model and the data both have.
 
     Raises: DataError where the data cannot be used or shares no landmark with the model.
@@ -39,17 +36,18 @@ def evaluate_split(
     here = place()
     size = validation_batch_size(config.train, here.size)
     plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
-    loader = make_loader(dataset, plan, config.data, pin_memory=predictor.device.type == "cuda")
+    loader = make_loader(dataset, plan, config.data, pin_memory=predictor.network.device == "cuda")
 
     batches = tqdm(loader, desc=f"predict {split}", unit="batch", file=sys.stderr, disable=here.rank > 0)
+    unknown = Prediction.unknown(len(dataset), len(predictor.landmarks))
     prediction = predict_batches(
-        predictor.predict,
-        Prediction.unknown(len(dataset), len(predictor.landmarks)),
+        lambda images, to_source: predictor.predict(images.numpy(), to_source.numpy()),
+        unknown,
         batches,
         fail=partial(report_unreadable, config.data),
     )
     evaluation = evaluate_prediction(records, prediction.select(columns))
-    return judge(evaluation, _protocol(predictor, config, split, evaluation), calibration, checkpoint=checkpoint)
+    return judge(evaluation, _protocol(predictor, config, split, evaluation), predictor.calibration, checkpoint=checkpoint)
 
 
 def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> Protocol:
@@ -62,11 +60,11 @@ def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Eval
         exclude=config.data.exclude,
         landmarks=evaluation.records.landmarks.symbols,
         labels=fingerprint(evaluation.records),
-        image_size=predictor.input_size,
+        image_size=predictor.card.image_size,
         scale="source pixels times each image's pixel size",
-        decoder=f"Gaussian fit, radius 2 sigma, sigma {predictor.sigma:g} heatmap px",
+        decoder=f"Gaussian fit, radius 2 sigma, sigma {predictor.card.sigma:g} heatmap px",
         tta=predictor.tta,
-        precision=predictor.precision,
+        precision=predictor.card.precision,
         intervals="95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
         num_unread=int(np.isnan(evaluation.prediction.peaks).all(axis=1).sum()),
         num_images=int(known.any(axis=1).sum()),

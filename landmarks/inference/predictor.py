@@ -1,127 +1,117 @@
-"""Image -> landmarks in source pixels; validation, evaluation and a user's program share this path."""
+"""Film -> landmarks in source pixels, by a checkpoint or an ONNX file; evaluation, predict and the page share this path."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import torch
-from torch.nn import functional
 
-from landmarks.config import DataConfig, HeatmapConfig
-from landmarks.device import choose_device, usable_precision
-from landmarks.geometry import compose, invert, letterbox_map
-from landmarks.images import shrink, warp
-from landmarks.models.fold import fold_norms
-from landmarks.models.forward import forward_in_parts
-from landmarks.models.hrnet import HRNet
-from landmarks.prediction import Prediction
-from landmarks.radiograph import read_gray
+from landmarks.inference.card import ModelCard
+from landmarks.inference.onnx import open_onnx
+from landmarks.inference.prepare import gray_film, prepare
+from landmarks.inference.radii import Calibration, fitting, radii_px
+from landmarks.prediction import NO_SHIFT, Decoded, Prediction, predict_points
 from landmarks.schema import LandmarkSet
-from landmarks.tasks.landmarks.heatmap import decode_with_shape
-from landmarks.tasks.landmarks.predict import NO_SHIFT, predict_points
-from landmarks.tasks.saved import Loaded, load_model
 
 # Test-time augmentation: views shifted by (dx, dy) input px, half a heatmap pixel along each diagonal. Whole pixels, so
 # that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results/isbi2015.md).
 _TTA_SHIFTS = ((-2, -2), (-2, 2), (2, -2), (2, 2))
 
 
+class Network(Protocol):
+    """Films -> maps, whatever computes them."""
+
+    card: ModelCard
+    device: str
+    """cpu or cuda."""
+
+    def maps(self, images: np.ndarray) -> np.ndarray:
+        """uint8 [B, 1, H, W] -> float32 maps [B, K, H/4, W/4]."""
+
+    def decode(self, images: np.ndarray, sigma: float) -> Decoded:
+        """uint8 [B, 1, H, W] -> what the maps say."""
+
+
 class Predictor:
     """A network with all that turns its maps into points.
 
     Example:
-        predictor = Predictor.from_checkpoint("runs/1024/checkpoints/best.pt")
+        predictor = Predictor.load("runs/1024/checkpoints/best.pt")
         points_px = predictor("head.png").points_px[0]
     """
 
-    def __init__(
-        self,
-        model: HRNet,
-        landmarks: LandmarkSet,
-        *,
-        input_size: tuple[int, int],
-        sigma: float,
-        margin: float,
-        device: torch.device,
-        precision: str = "fp32",
-        tta: bool = False,
-    ) -> None:
-        """`tta`: points, peaks and shapes are the means over four shifted views of each image, in four times the time."""
-        self.model, self.landmarks = model, landmarks
-        self.input_size, self.sigma, self.margin = input_size, sigma, margin
-        self.device, self.precision, self.tta = device, precision, tta
-
-    @classmethod
-    def from_settings(
-        cls,
-        model: HRNet,
-        landmarks: LandmarkSet,
-        data: DataConfig,
-        heatmap: HeatmapConfig,
-        *,
-        device: torch.device,
-        precision: str,
-        tta: bool = False,
-    ) -> "Predictor":
-        """Predicts as a model with these settings is trained."""
-        return cls(
-            model,
-            landmarks,
-            input_size=data.image_size,
-            sigma=heatmap.sigma,
-            margin=data.cache_scale,
-            device=device,
-            precision=precision,
-            tta=tta,
-        )
-
-    @classmethod
-    def from_checkpoint(cls, path: str | Path, *, device: str = "auto", tta: bool = False) -> "Predictor":
-        """Raises: CheckpointError; ValueError where the device is not there."""
-        return cls.from_loaded(load_model(Path(path)), device=choose_device(device), tta=tta)
-
-    @classmethod
-    def from_loaded(cls, loaded: Loaded, *, device: torch.device, tta: bool = False) -> "Predictor":
-        """A checkpoint's network made ready to predict fast: norms folded, channels last."""
-        config = loaded.config
-        return cls.from_settings(
-            fold_norms(loaded.model).to(device, memory_format=torch.channels_last),
-            loaded.landmarks,
-            config.data,
-            config.heatmap,
-            device=device,
-            precision=usable_precision(config.train.precision, device),
-            tta=tta,
-        )
-
-    def __call__(self, image: np.ndarray | str | Path) -> Prediction:
-        """One film, a gray uint8 array [H, W] or a file -> a prediction of N = 1. Raises: ImageError naming a broken file."""
-        gray = image if isinstance(image, np.ndarray) else read_gray(Path(image))
-        if gray.ndim != 2 or gray.dtype != np.uint8:
-            raise ValueError(f"image: found {gray.dtype} {gray.shape}; give a gray uint8 array [height, width]")
-        to_input = letterbox_map(gray.shape, self.input_size)
-        small, to_small = shrink(gray, self.input_size, self.margin)
-        pixels = warp(small, compose(to_input, invert(to_small)), self.input_size)
-        to_source = torch.from_numpy(invert(to_input))[None]
-        return self.predict(torch.from_numpy(pixels)[None, None], to_source)
-
-    def predict_maps(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 [B, 1, H, W] on any device -> float32 maps [B, K, H/4, W/4] on the predictor's.
-
-        A batch that the memory does not hold is predicted in halves. Raises: ValueError where one image does not fit.
+    def __init__(self, network: Network, *, tta: bool = False, calibration: Calibration | None = None) -> None:
         """
-        return forward_in_parts(self.model, images, self.device, self.precision)
+        Args:
+            tta: points, peaks and shapes are the means over four shifted views of each film, in four times the time.
+            calibration: error radii of this network, used as it is here.
+        """
+        self.network, self.tta, self.calibration = network, tta, calibration
+        self.card = network.card
 
-    def predict(self, images: torch.Tensor, to_source: torch.Tensor) -> Prediction:
-        """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> the landmarks of these films."""
-        views = [decode_with_shape(self.predict_maps(view), self.sigma) for view in self._views(images)]
-        return predict_points(views, to_source.numpy(), self.sigma, self._shifts)
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        device: str | None = "auto",
+        tta: bool = False,
+        overrides: Sequence[str] = (),
+        calibrated: bool = True,
+    ) -> "Predictor":
+        """A checkpoint `.pt` or an exported `.onnx`, with its error radii where it has any that fit.
+
+        Args:
+            device: auto, cpu or cuda; None takes the checkpoint's `train.device`.
+            overrides: words `section.key=value` that win over a checkpoint's settings; an ONNX file has its own for good.
+            calibrated: whether to use error radii.
+        Raises: ValueError where the file, the device or a setting cannot be used.
+        """
+        if not isinstance(path, str | Path):
+            raise ValueError(f"model: found {type(path).__name__}; give the path of a checkpoint (.pt) or of an ONNX file")
+        path = Path(path)
+        if path.suffix.lower() == ".onnx":
+            network = open_onnx(path, device=device or "auto")
+        else:
+            from landmarks.inference.network import open_checkpoint  # torch is not needed for ONNX
+
+            network = open_checkpoint(path, device=device, overrides=overrides, calibrated=calibrated)
+        card = network.card
+        calibration = fitting(card.calibration, card.image_size, tta=tta) if calibrated else None
+        return cls(network, tta=tta, calibration=calibration)
 
     @property
-    def _shifts(self) -> tuple[tuple[int, int], ...]:
-        return _TTA_SHIFTS if self.tta else NO_SHIFT
+    def landmarks(self) -> LandmarkSet:
+        return self.card.landmarks
 
-    def _views(self, images: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Each view of a batch [B, 1, H, W]: its content moved; black comes in from outside, as in letterboxing."""
-        for dx, dy in self._shifts:
-            yield functional.pad(images, (dx, -dx, dy, -dy))
+    def __call__(self, film: object) -> Prediction:
+        """One film -> a prediction of N = 1.
+
+        Args:
+            film: a path, a PIL image or a gray uint8 array [H, W].
+        Raises: ImageError naming a broken file; ValueError on anything else.
+        """
+        pixels, to_source = prepare(gray_film(film), self.card.image_size, self.card.margin)
+        return self.predict(pixels[None, None], to_source[None])
+
+    def predict(self, images: np.ndarray, to_source: np.ndarray) -> Prediction:
+        """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> the landmarks of these films."""
+        shifts = _TTA_SHIFTS if self.tta else NO_SHIFT
+        views = [self.network.decode(_shifted(images, dx, dy), self.card.sigma) for dx, dy in shifts]
+        return predict_points(views, to_source, self.card.sigma, shifts)
+
+    def radii_px(self, found: Prediction) -> np.ndarray | None:
+        """Error radii [N, K] in source px; None without a calibration."""
+        return None if self.calibration is None else radii_px(self.calibration, found, self.landmarks.symbols)
+
+
+def _shifted(images: np.ndarray, dx: int, dy: int) -> np.ndarray:
+    """The content moved by whole pixels; black comes in from outside, as in letterboxing."""
+    if not dx and not dy:
+        return images
+    height, width = images.shape[-2:]
+    moved = np.zeros_like(images)
+    moved[..., max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)] = images[
+        ..., max(0, -dy) : height + min(0, -dy), max(0, -dx) : width + min(0, -dx)
+    ]
+    return moved

@@ -17,7 +17,7 @@ class PageModel:
         """Raises: ValueError where the file is no model."""
         from landmarks.inference.predictor import Predictor  # the page starts without it
 
-        self._predictor = Predictor.from_checkpoint(file, device="cpu")
+        self._predictor = Predictor.load(file, device="cpu")
         self.name = file.stem if file.stem != "best" else f"{file.parent.parent.name}/best"
 
     def __call__(self, path: Path) -> dict:

@@ -17,7 +17,7 @@ from landmarks.data import cache, packfile
 from landmarks.data.cache import cache_key, open_store
 from landmarks.data.cachefolder import clear_caches, list_caches
 from landmarks.data.loading import read_split
-from landmarks.data.resources import available_memory, usable_cores
+from landmarks.data.resources import available_memory
 from landmarks.formats.records import DataError
 from landmarks.images import shrink
 from landmarks.radiograph import read_gray
@@ -251,10 +251,3 @@ def test_available_memory_of_a_container(tmp_path):
     assert available_memory(proc, old) == 1 << 30
     (old / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712")
     assert available_memory(proc, old) == 8 << 30
-
-
-def test_usable_cores_within_a_quota(tmp_path):
-    (tmp_path / "cpu.max").write_text("100000 100000\n")
-    assert usable_cores(tmp_path) == 1
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert usable_cores(tmp_path) >= 1

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from landmarks.evaluation.calibration import Calibration, LandmarkCalibration
 from landmarks.evaluation.clinical import clinical_figures, confusion
 from landmarks.evaluation.evaluate import evaluate_prediction
 from landmarks.evaluation.figures import FacingFigures
 from landmarks.formats.records import Record, RecordSet
+from landmarks.inference.radii import Calibration, LandmarkCalibration
 from landmarks.measurements import available, difference
 from landmarks.measurements.classes import CLASSES
 from landmarks.prediction import Prediction

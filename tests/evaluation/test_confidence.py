@@ -10,20 +10,19 @@ import pytest
 
 from landmarks.config import Config, DataConfig
 from landmarks.data.loading import read_split
-from landmarks.evaluation.calibration import (
-    FILE_NAME,
-    CalibrationError,
-    calibrate,
-    calibrate_checkpoint,
-    doubt_px,
-    find_calibration,
-    radii_px,
-    read_calibration,
-    write_calibration,
-)
+from landmarks.evaluation.calibration import calibrate, calibrate_checkpoint, radii_px, unseen
 from landmarks.evaluation.confidence import confidence_figures
 from landmarks.evaluation.evaluate import evaluate_prediction, true_points
 from landmarks.formats.records import Record, RecordSet
+from landmarks.inference.radii import (
+    FILE_NAME,
+    CalibrationError,
+    doubt_px,
+    find_calibration,
+    fitting,
+    read_calibration,
+    write_calibration,
+)
 from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 
@@ -102,19 +101,37 @@ def test_a_calibration_stays_with_its_weights(protocol, tmp_path, caplog):
     checkpoint = tmp_path / "best.pt"
     checkpoint.write_bytes(b"weights")
     trained = Config(data=DataConfig(format="isbi2015", root=str(tmp_path / "not here")))
-    assert find_calibration(checkpoint, (64, 64), tta=False) is None
+    assert find_calibration(checkpoint) is None
     made = calibrate_checkpoint(checkpoint, simulated(20), 0.8, protocol, trained)
-    assert find_calibration(checkpoint, (64, 64), tta=False) == made
-    assert find_calibration(checkpoint, (96, 64), tta=False) is None
+    assert find_calibration(checkpoint) == made
+    assert fitting(made, (64, 64), tta=False) is made
+    assert fitting(made, (96, 64), tta=False) is None
     assert "input size" in caplog.messages[-1]
-    assert find_calibration(checkpoint, (64, 64), tta=True) is None
+    assert fitting(made, (64, 64), tta=True) is None
     assert "made without --tta" in caplog.messages[-1]
     checkpoint.write_bytes(b"other weights")
-    assert find_calibration(checkpoint, (64, 64), tta=False) is None
+    assert find_calibration(checkpoint) is None
     assert "other weights" in caplog.messages[-1]
     (tmp_path / FILE_NAME).write_text("{}")
     with pytest.raises(CalibrationError, match="not a calibration"):
-        find_calibration(checkpoint, (64, 64), tta=False)
+        find_calibration(checkpoint)
+
+
+def test_an_image_of_another_set_with_the_same_id_tests_the_radii(tmp_path):
+    evaluation = simulated(12)
+    for folder, content in (("a", b"one"), ("b", b"other"), ("copy", b"one")):
+        (tmp_path / folder).mkdir()
+        for i in range(12):
+            (tmp_path / folder / f"{i}.png").write_bytes(content)
+
+    def in_folder(name: str):
+        records = tuple(replace(r, image_path=tmp_path / name / f"{r.image_id}.png") for r in evaluation.records.records)
+        return replace(evaluation, records=replace(evaluation.records, records=records))
+
+    calibration = calibrate(in_folder("a"), 0.9, {})
+    assert unseen(calibration, in_folder("b")).all()
+    assert not unseen(calibration, in_folder("copy")).any()
+    assert not unseen(replace(calibration, hashes=()), in_folder("b")).any()  # made before hashes were kept
 
 
 @pytest.mark.parametrize("split", ["train", "all", "valid"])

@@ -18,6 +18,8 @@ INK, MUTED, GRID = "#26323c", "#7d8a94", "#e3e8ec"
 BLUE, ORANGE, GREEN, RED = "#2b6a99", "#d17a22", "#3f8a5b", "#b8402f"
 VERDICT_COLOURS = {"plausible": GREEN, "doubtful": ORANGE, "impossible": RED, "unknown": MUTED}
 STYLE = {
+    # names of devices and landmarks are text, never formulas
+    "text.parse_math": False,
     "svg.fonttype": "none", "svg.hashsalt": "landmarks", "font.size": 10, "axes.edgecolor": MUTED, "axes.linewidth": 0.8,
     "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK, "axes.spines.top": False,
     "axes.spines.right": False, "grid.color": GRID, "axes.axisbelow": True, "xtick.major.size": 3, "ytick.major.size": 3,

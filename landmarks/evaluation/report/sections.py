@@ -5,9 +5,9 @@ from html import escape
 from landmarks import draw
 from landmarks.evaluation.curves import Case, Curves
 from landmarks.evaluation.figures import ErrorFigures, Figures, Floor, ReaderFigures
-from landmarks.evaluation.files import plain
 from landmarks.evaluation.report import plots
 from landmarks.evaluation.report.page import banner, card, figure, interval, number, paragraph, picture, section, table
+from landmarks.jsonfile import plain
 from landmarks.radiograph import read_gray
 from landmarks.schema import HARD12_WEIGHTS
 

@@ -9,13 +9,13 @@ from landmarks.evaluation.files import (
     latex_table,
     metrics_dict,
     write_figures_csv,
-    write_json,
     write_measurements_csv,
     write_predictions,
 )
 from landmarks.evaluation.judge import Results
 from landmarks.evaluation.report import sections, sections_clinical
 from landmarks.evaluation.report.page import page
+from landmarks.jsonfile import write_json
 from landmarks.metrics import format_figure, format_table
 from landmarks.radiograph import read_gray
 

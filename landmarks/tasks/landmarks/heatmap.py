@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 import torch
 
+from landmarks import prediction
+
 # A pixel takes part in the fit from this fraction of the peak on: below it, a network's map is mostly background.
 _FIT_FLOOR = 0.01
 # Far tails stop at e^-80 = 2e-35: below 1e-38 float32 turns denormal, which slows a processor's arithmetic 50-fold.
 _LOG_ZERO = -40.0
-# A fitted centre further from the highest pixel than this (heatmap px) is not believed.
+# A fitted centre further from the highest pixel than this, or than sigma (heatmap px), is not believed.
 _MAX_OFFSET = 2.0
+# A Gaussian narrower than this leaves too few pixels at a border for the fit of its width.
+_NARROW = 1.0
 # A pixel counts as mass of the map from this fraction of the peak on, so that a faint background over the whole map,
 # thousands of pixels, does not outweigh the peak.
 _MASS_FLOOR = 0.05
@@ -44,6 +48,8 @@ class _Window(NamedTuple):
     ratio: torch.Tensor
     x: torch.Tensor
     y: torch.Tensor
+    at_border: torch.Tensor
+    """bool [B, K]: whether the highest pixel is one of the two outermost."""
 
 
 def gaussian_axes(points_hm: torch.Tensor, size: tuple[int, int], sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,12 +73,13 @@ def decode(maps_BKHW: torch.Tensor, sigma: float) -> Decoded:
 
     Around the highest pixel, within 2 sigma, log(map) = c . (1, x, y, x^2, xy, y^2) is solved with weights map^2 (the
     logarithm of a small value is as noisy as the value is small); the centre is the parabola's top. Where the fit has
-    no top near the highest pixel (a flat or double peak), the weighted centroid of the window stands in.
+    no top near the highest pixel (a flat or double peak), the weighted centroid of the window stands in. At a border, a
+    Gaussian of sigma below 1 is fitted with its width held fixed.
 
     Source: Guo, "A simple algorithm for fitting a Gaussian function", IEEE Signal Processing Magazine 28 (2011).
     """
     window = _peak_window(maps_BKHW.detach().float(), sigma)
-    points, _, _ = _centre(window)
+    points, _, _ = _centre(window, sigma)
     return Decoded(points.float(), window.peaks)
 
 
@@ -84,12 +91,24 @@ def decode_with_shape(maps_BKHW: torch.Tensor, sigma: float) -> tuple[Decoded, M
     """
     maps = maps_BKHW.detach().float()
     window = _peak_window(maps, sigma)
-    points, covariance, believed = _centre(window)
+    points, covariance, believed = _centre(window, sigma)
     offset = torch.stack([window.x, window.y], -1) - (points - window.highest)[..., None, :]
     share = window.ratio / window.ratio.sum(-1, keepdim=True).clamp_min(1e-12)
     moments = torch.einsum("bkp,bkpi,bkpj->bkij", share, offset, offset)
     covariance = torch.where(believed[..., None, None], covariance, moments)
     return Decoded(points.float(), window.peaks), MapShape(covariance.float(), _mass_outside(maps, points.float(), sigma))
+
+
+def decode_to_numpy(maps_BKHW: torch.Tensor, sigma: float) -> prediction.Decoded:
+    """`decode_with_shape` as arrays on the CPU."""
+    decoded, shape = decode_with_shape(maps_BKHW, sigma)
+    variance = torch.diagonal(shape.covariance_hm, dim1=-2, dim2=-1).mean(-1)
+    return prediction.Decoded(
+        points_hm=decoded.points_hm.cpu().numpy(),
+        peaks=decoded.peaks.cpu().numpy(),
+        variance=variance.cpu().numpy(),
+        outside=shape.outside.cpu().numpy(),
+    )
 
 
 def _peak_window(maps: torch.Tensor, sigma: float) -> _Window:
@@ -106,16 +125,21 @@ def _peak_window(maps: torch.Tensor, sigma: float) -> _Window:
     values = maps.reshape(batch, num, -1).gather(-1, index).double()
     ratio = torch.where(within, values / peaks.double()[..., None].clamp_min(1e-12), 0.0)
     ratio = torch.where(ratio > _FIT_FLOOR, ratio, 0.0)
-    return _Window(peaks, torch.stack([column, row], -1), ratio, ox.double(), oy.double())
+    at_border = (torch.minimum(row, column) < 2) | (row >= height - 2) | (column >= width - 2)
+    return _Window(peaks, torch.stack([column, row], -1), ratio, ox.double(), oy.double(), at_border)
 
 
-def _centre(window: _Window) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _centre(window: _Window, sigma: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Centres [B, K, 2] in heatmap px, fitted covariances [B, K, 2, 2], and which fits [B, K] are believed."""
     ratio = window.ratio
     shift, covariance = _fit_gaussian(ratio, window.x, window.y)
     centroid = torch.stack([(ratio * window.x).sum(-1), (ratio * window.y).sum(-1)], -1)
     centroid = centroid / ratio.sum(-1, keepdim=True).clamp_min(1e-12)
-    believed = torch.isfinite(shift).all(-1) & (shift.abs() <= _MAX_OFFSET).all(-1)
+    if sigma < _NARROW:
+        held = window.at_border[..., None]
+        shift = torch.where(held, _fit_position(ratio, window.x, window.y, sigma), shift)
+        covariance = torch.where(held[..., None], sigma**2 * torch.eye(2, dtype=ratio.dtype, device=ratio.device), covariance)
+    believed = torch.isfinite(shift).all(-1) & (shift.abs() <= max(_MAX_OFFSET, sigma)).all(-1)
     shift = torch.where(believed[..., None], shift, centroid)
     return window.highest + shift, covariance, believed
 
@@ -137,6 +161,16 @@ def _fit_gaussian(ratio: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> tupl
     covariance = torch.stack([torch.stack([-2 * cyy, cxy], -1), torch.stack([cxy, -2 * cxx], -1)], -2)
     covariance = covariance / determinant[..., None, None]
     return torch.where(has_top[..., None], top, torch.nan), covariance
+
+
+def _fit_position(ratio: torch.Tensor, x: torch.Tensor, y: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Centre [B, K, 2] of a Gaussian of known width."""
+    terms = torch.stack([torch.ones_like(x), x, y], -1)
+    weight = ratio.square()
+    normal = torch.einsum("bkp,pi,pj->bkij", weight, terms, terms)
+    right = torch.einsum("bkp,pi->bki", weight * (ratio.clamp_min(1e-12).log() + (x * x + y * y) / (2 * sigma**2)), terms)
+    normal = normal + 1e-10 * torch.eye(3, dtype=normal.dtype, device=normal.device)
+    return sigma**2 * torch.linalg.solve(normal, right)[..., 1:]
 
 
 def _mass_outside(maps: torch.Tensor, points_hm: torch.Tensor, sigma: float) -> torch.Tensor:

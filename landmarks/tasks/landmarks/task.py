@@ -17,11 +17,10 @@ from landmarks.geometry import apply_map, input_to_heatmap, invert
 from landmarks.metrics import format_figure, radial_errors, summarise
 from landmarks.models.build import build_model
 from landmarks.models.hrnet import HRNet
-from landmarks.prediction import Prediction
+from landmarks.prediction import Prediction, predict_points
 from landmarks.schema import AARIZ29, LandmarkSet, landmarks_from_dict, landmarks_to_dict
-from landmarks.tasks.landmarks.heatmap import decode_with_shape
+from landmarks.tasks.landmarks.heatmap import decode_to_numpy
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum, landmark_weights
-from landmarks.tasks.landmarks.predict import predict_points
 from landmarks.tasks.task import Judgement, Score
 
 log = logging.getLogger(__name__)
@@ -130,7 +129,7 @@ class LandmarkTask:
         return Prediction.unknown(num, len(self.landmarks))
 
     def predict(self, outputs: torch.Tensor, to_source: torch.Tensor) -> Prediction:
-        return predict_points([decode_with_shape(outputs, self._sigma)], to_source.numpy(), self._sigma)
+        return predict_points([decode_to_numpy(outputs, self._sigma)], to_source.numpy(), self._sigma)
 
     def judge(self, predictions: Prediction, records: RecordSet) -> Judgement:
         true_px = np.stack([record.points_px for record in records.records])

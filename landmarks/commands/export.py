@@ -1,0 +1,29 @@
+"""Export a checkpoint to an ONNX file that predicts without torch.
+
+Examples:
+    landmarks export --checkpoint runs/1024/checkpoints/best.pt --output model.onnx
+    landmarks export --checkpoint runs/1024/checkpoints/best.pt --output model.onnx --half --licence "CC BY 4.0"
+
+The file holds the graph (gray uint8 in, maps out, any batch), landmarks, settings, error radii, terms and card; predict,
+eval and the page take it in place of a checkpoint.
+"""
+
+from pathlib import Path
+
+from landmarks.commands.arguments import new_parser
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = new_parser("export", __doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
+    parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--half", action="store_true", help="store weights in half precision: half the size")
+    parser.add_argument("--licence", default="", help="terms under which the model may be used")
+    parser.add_argument("--card", type=Path, help="text or Markdown file about the model, kept in the file")
+    args = parser.parse_args(words)
+    from landmarks.inference.export import export_onnx
+
+    text = args.card.read_text(encoding="utf-8") if args.card else ""
+    made = export_onnx(args.checkpoint, args.output, half=args.half, licence=args.licence, text=text)
+    print(f"{made.path}: {made.num_bytes / 2**20:.1f} MiB; maps differ from torch's by at most {made.largest_difference:.1e}")
+    return 0

@@ -1,0 +1,99 @@
+"""`landmarks predict`: the predictor's points in a table, a picture each, names that stay apart, a line for what is broken."""
+
+import csv
+import os
+from pathlib import Path, PurePath, PureWindowsPath
+
+import cv2
+import numpy as np
+import pytest
+
+from landmarks.commands.program import run
+from landmarks.inference.films import find_films, unique_names
+from landmarks.inference.predictor import Predictor
+
+
+def predict(*words) -> int:
+    return run("predict", [str(word) for word in words])
+
+
+@pytest.fixture
+def folder(tmp_path, synthetic_root) -> Path:
+    """Two films, one of them in a folder below, and one that is none."""
+    first, second = sorted((synthetic_root / "test" / "Cephalograms").iterdir())[:2]
+    (tmp_path / "heads" / "below").mkdir(parents=True)
+    (tmp_path / "heads" / first.name).write_bytes(first.read_bytes())
+    (tmp_path / "heads" / "below" / first.name).write_bytes(second.read_bytes())
+    (tmp_path / "heads" / "zz.png").write_bytes(b"\x89PNG no image")
+    return tmp_path / "heads"
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "onnx_file"])
+def test_a_tree_with_a_broken_film(folder, tmp_path, capsys, request, kind):
+    model, output = request.getfixturevalue(kind), tmp_path / "found"
+    assert predict("--checkpoint", model, "--device", "cpu", "--output", output, folder) == 2
+    told = capsys.readouterr()
+    assert "zz.png" in told.err
+    assert told.out.startswith("2 of 3 films: ")
+    rows = list(csv.DictReader((output / "predictions.csv").read_text().splitlines()))
+    predictor = Predictor.load(model, device="cpu")
+    films = list(dict.fromkeys(row["image"] for row in rows))
+    assert len(films) == 2
+    assert len(rows) == 2 * len(predictor.landmarks)
+    for film in films:
+        points = [[float(row["x"]), float(row["y"])] for row in rows if row["image"] == film]
+        np.testing.assert_allclose(points, predictor(film).points_px[0], atol=0.006)
+        below = Path(film).relative_to(folder)
+        assert (output / "overlays" / below.with_suffix(".png")).is_file()
+    assert predict("--checkpoint", model, "--output", output, folder) == 2
+    assert "exists already; name another --output" in capsys.readouterr().err
+
+
+def test_a_model_or_films_that_are_not_there(tmp_path, folder, capsys):
+    assert predict("--checkpoint", "no.onnx", "--output", tmp_path / "out", folder) == 2
+    assert "no.onnx: cannot be read" in capsys.readouterr().err
+    for empty in (tmp_path / "out" / "*.png", folder.parent / "nothing"):
+        empty.parent.mkdir(exist_ok=True)
+        if not empty.suffix:
+            empty.mkdir()
+        assert predict("--checkpoint", "no.pt", "--output", tmp_path / "out", empty) == 2
+        assert "no films" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_name_that_is_not_utf8(tmp_path, folder, onnx_file, capsys):
+    odd = os.path.join(os.fsencode(folder), b"caf\xe9.png")
+    try:
+        with open(odd, "wb") as file:
+            file.write(cv2.imencode(".png", np.zeros((40, 40), np.uint8))[1].tobytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 alone")
+    assert predict("--checkpoint", onnx_file, "--output", tmp_path / "found", folder) == 2
+    assert capsys.readouterr().out.startswith("3 of 4 films")
+    assert "caf\\udce9.png" in (tmp_path / "found" / "predictions.csv").read_text(encoding="utf-8")
+
+
+def test_wildcards_folders_and_doubles(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    names = [film.name.as_posix() for film in find_films(["*.png", "below", folder / "zz.png"])]
+    first = next(path.stem for path in folder.glob("*.png") if path.stem != "zz")
+    assert sorted(names) == sorted(["zz", first, f"below/{first}"])
+    by_wildcard = find_films([str(folder / "**" / "*.png")])
+    assert {film.path for film in by_wildcard} == {film.path for film in find_films([folder, "below"])}
+
+
+def test_equal_names_get_their_folder_then_their_suffix_then_a_number():
+    films = [
+        ("/data/a/head.png", "head.png"),
+        ("/data/b/head.png", "head.png"),
+        ("/data/b/HEAD.jpg", "HEAD.jpg"),
+        ("/other/b/head.png", "head.png"),
+        ("/data/c/single.v2.png", "single.v2.png"),
+    ]
+    names = unique_names((Path(path), PurePath(below)) for path, below in films)
+    assert [name.as_posix() for name in names] == ["a/head", "b/head.png", "b/HEAD.jpg", "b/head.png_2", "single.v2"]
+
+
+def test_films_on_two_drives():
+    films = [(PureWindowsPath(path), PureWindowsPath("head.png")) for path in (r"C:\clinic\head.png", r"D:\head.png")]
+    assert [name.as_posix() for name in unique_names(films)] == ["clinic/head", "head"]
