@@ -15,13 +15,34 @@ RESAMPLES = 2000
 LEVEL = 0.95
 # Below this many images a bootstrap knows too little of the distribution's tails to promise any coverage.
 MIN_IMAGES = 10
+# More images than this are drawn in so many groups of random images, so that time and memory grow no further; an interval
+# is then as wide as that of the images drawn one by one, for the sums of groups scatter as those of their images do.
+MOST_UNITS = 500
 # Resampled points that are held at once.
 _BLOCK = 1 << 22
+# Parts of equal size into which the points of many images are sorted to find quantiles.
+_PARTS = 512
+
+
+@lru_cache(maxsize=4)
+def _groups(num: int) -> np.ndarray:
+    """The group of each of many images [N], at random."""
+    return np.random.default_rng([1, num]).permutation(num) % MOST_UNITS
+
+
+def _by_unit(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows [N, M] of images, summed to those of groups where the weights are of groups."""
+    if weights.shape[1] == len(values):
+        return values
+    total = np.zeros((weights.shape[1], values.shape[1]))
+    np.add.at(total, _groups(len(values)), values)
+    return total
 
 
 @lru_cache(maxsize=16)  # every landmark, device and group asks for the same few
 def resample_weights(num: int, *, resamples: int = RESAMPLES) -> np.ndarray:
-    """How often each of N images is drawn in each resample: float64 [R, N], read only."""
+    """How often each of N images, or each group of many, is drawn in each resample: float64 [R, U], read only."""
+    num = min(num, MOST_UNITS)
     drawn = np.random.default_rng([0, num]).multinomial(num, np.full(num, 1 / num), size=resamples).astype(float)
     drawn.flags.writeable = False
     return drawn
@@ -32,10 +53,11 @@ def ratio_intervals(sums: np.ndarray, counts: np.ndarray, weights: np.ndarray) -
 
     Args:
         sums, counts: [N, M], each image's sum over its points and how many they are; mean = sum(sums) / sum(counts).
-        weights: [R, N] of `resample_weights`.
+        weights: of `resample_weights`.
     NaN where fewer than 10 images count.
     Source: Efron, "Better bootstrap confidence intervals", J. Am. Stat. Assoc. 82 (1987).
     """
+    sums, counts = _by_unit(sums, weights), _by_unit(counts, weights)
     total = counts.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         estimate = sums.sum(axis=0) / total
@@ -84,11 +106,29 @@ def quantile_interval(values: np.ndarray, quantile: float, weights: np.ndarray) 
         return np.full(2, np.nan)
     flat = values[image, point]
     order = np.argsort(flat, kind="stable")
+    if weights.shape[1] < len(values):
+        drawn = _grouped_quantiles(flat[order], _groups(len(values))[image[order]], quantile, weights)
+        return np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     drawn = []
     for part in np.array_split(weights, max(1, weights.shape[0] * flat.size // _BLOCK)):
         reached = np.cumsum(part[:, image[order]], axis=1)
         drawn.append(flat[order[(reached < quantile * reached[:, -1:]).sum(axis=1)]])
     return np.quantile(np.concatenate(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+
+
+def _grouped_quantiles(points: np.ndarray, group: np.ndarray, quantile: float, weights: np.ndarray) -> np.ndarray:
+    """The quantile in each resample [R] of groups, from sorted points: found in a part of them, then within it."""
+    edges = np.linspace(0, len(points), _PARTS + 1).round().astype(int)
+    part = np.repeat(np.arange(_PARTS), np.diff(edges))
+    counted = np.bincount(group * _PARTS + part, minlength=weights.shape[1] * _PARTS).reshape(-1, _PARTS)
+    drawn = weights @ counted
+    reached = np.cumsum(drawn, axis=1)
+    wanted = quantile * reached[:, -1]
+    found = np.minimum((reached < wanted[:, None]).sum(axis=1), _PARTS - 1)
+    rows = np.arange(len(weights))
+    within = (wanted - (reached[rows, found] - drawn[rows, found])) / np.maximum(drawn[rows, found], 1)
+    index = edges[found] + np.clip(within, 0, 1) * (edges[found + 1] - edges[found])
+    return points[np.clip(np.ceil(index).astype(int) - 1, 0, len(points) - 1)]
 
 
 def interval_pair(limits: np.ndarray) -> list[float] | None:

@@ -83,19 +83,24 @@ def mean_frame(evaluation: Evaluation, normalised: bool) -> tuple[np.ndarray, np
     known = np.isfinite(shapes).all(axis=2)
     mean = shapes[int(known.sum(axis=1).argmax())]
     for _ in range(3):
-        placed, turned = np.full_like(shapes, np.nan), np.full_like(errors, np.nan)
-        for i in range(len(shapes)):
-            both = known[i] & np.isfinite(mean).all(axis=1)
-            if both.sum() >= 2:
-                turn, shift = _lay_over(shapes[i, both], mean[both])
-                placed[i], turned[i] = shapes[i] @ turn + shift, errors[i] @ turn
+        turn, shift = _lay_over(shapes, known & np.isfinite(mean).all(axis=1), mean)
+        placed, turned = shapes @ turn + shift[:, None], errors @ turn
         mean = known_mean(placed, axis=0)
     return mean, turned, "mm" if scaled or normalised else "px"
 
 
-def _lay_over(points: np.ndarray, onto: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation [2, 2] and shift [2] with points @ rotation + shift nearest to `onto` (Kabsch)."""
-    u, _, v = np.linalg.svd((points - points.mean(0)).T @ (onto - onto.mean(0)))
-    flip = np.diag([1.0, np.sign(np.linalg.det(u @ v))])
+def _lay_over(shapes: np.ndarray, chosen: np.ndarray, onto: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations [N, 2, 2] and shifts [N, 2] with shapes @ rotation + shift nearest to `onto` (Kabsch).
+
+    By the points that `chosen` [N, K] marks; NaN where these are fewer than two.
+    """
+    count = np.maximum(chosen.sum(axis=1), 1)[:, None]
+    centre = np.where(chosen[..., None], shapes, 0).sum(axis=1) / count
+    target = np.where(chosen[..., None], onto, 0).sum(axis=1) / count
+    offsets = np.where(chosen[..., None], shapes - centre[:, None], 0)
+    u, _, v = np.linalg.svd(np.einsum("nki,nkj->nij", offsets, np.where(chosen[..., None], onto - target[:, None], 0)))
+    flip = np.tile(np.eye(2), (len(shapes), 1, 1))
+    flip[:, 1, 1] = np.sign(np.linalg.det(u @ v))
     turn = u @ flip @ v
-    return turn, onto.mean(0) - points.mean(0) @ turn
+    turn[chosen.sum(axis=1) < 2] = np.nan
+    return turn, target - np.einsum("ni,nij->nj", centre, turn)
