@@ -23,7 +23,7 @@ def scan(root: Path) -> Survey:
     path = root / "labels.csv"
     if not path.is_file():
         raise DataError(f"{path}: no such file; the challenge's folder has images/ and labels.csv")
-    rows = read_csv(path, _COLUMNS, "the columns are image file, spacing(mm), p1x, p1y ... p53x, p53y")[1]
+    rows = read_csv(path, _COLUMNS, "the columns are image file, spacing(mm), p1x, p1y ... p53x, p53y").rows
     found = []
     for line, row in rows:
         where = f"{path}, line {line}"

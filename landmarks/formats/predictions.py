@@ -19,7 +19,7 @@ def scan(root: Path) -> Survey:
     path = next((root / name for name in _NAMES if (root / name).is_file()), root / _NAMES[0])
     if not path.is_file():
         raise DataError(f"{path}: no such file; it is what landmarks predict writes")
-    rows = read_csv(path, _COLUMNS, f"the columns are {', '.join(_COLUMNS)}")[1]
+    rows = read_csv(path, _COLUMNS, f"the columns are {', '.join(_COLUMNS)}").rows
     by_image: dict[str, list[tuple[str, dict]]] = {}
     for line, row in rows:
         by_image.setdefault(row["image"], []).append((f"{path}, line {line}", row))
