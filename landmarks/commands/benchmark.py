@@ -20,6 +20,7 @@ SUBJECTS = {
     "loss": "the loss alone",
     "infer": "prediction of an image",
     "review": "the local page in a browser",
+    "analyses": "intervals and time of analyses",
 }
 
 
