@@ -215,3 +215,65 @@ def cohen_kappa(table: np.ndarray) -> float | None:
         return None
     expected = float(table.sum(axis=0) @ table.sum(axis=1)) / total**2
     return None if expected == 1 else float((np.trace(table) / total - expected) / (1 - expected))
+
+
+def dahlberg(differences: np.ndarray) -> float:
+    """Error of a single reading from the differences of n pairs: sqrt(sum d^2 / 2n); NaN without any.
+
+    Source: Dahlberg, "Statistical Methods for Medical and Biological Students" (1940).
+    """
+    known = differences[np.isfinite(differences)]
+    return math.sqrt(float((known**2).sum()) / (2 * known.size)) if known.size else math.nan
+
+
+def limits_intervals(figures: Agreement) -> tuple[tuple[float, float], tuple[float, float]]:
+    """95 % intervals of the lower and the upper limit of agreement; NaN where fewer than 3 differences are known.
+
+    Source: Bland and Altman, Stat. Methods Med. Res. 8 (1999): var = s^2 (1/n + 1.96^2 / (2 (n - 1))), Student's t.
+    """
+    if figures.num < 3:
+        return (math.nan, math.nan), (math.nan, math.nan)
+    spread = figures.sd * math.sqrt(1 / figures.num + 1.96**2 / (2 * (figures.num - 1)))
+    margin = float(stats.t.ppf((1 + LEVEL) / 2, figures.num - 1)) * spread
+    return (figures.lower - margin, figures.lower + margin), (figures.upper - margin, figures.upper + margin)
+
+
+def intraclass_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """ICC(2,1), two-way random, absolute agreement, single reading, with its 95 % interval; NaN under 3 known pairs.
+
+    Source: Shrout and Fleiss, Psychol. Bull. 86 (1979); interval of McGraw and Wong, Psychol. Methods 1 (1996).
+    """
+    values = np.stack([first, second], axis=1)
+    values = values[np.isfinite(values).all(axis=1)]
+    n, k = values.shape
+    if n < 3:
+        return math.nan, (math.nan, math.nan)
+    total = values.mean()
+    rows = k * float(((values.mean(axis=1) - total) ** 2).sum()) / (n - 1)
+    columns = n * float(((values.mean(axis=0) - total) ** 2).sum()) / (k - 1)
+    rest = (float(((values - total) ** 2).sum()) - rows * (n - 1) - columns * (k - 1)) / ((n - 1) * (k - 1))
+    below = rows + (k - 1) * rest + k * (columns - rest) / n
+    if below <= 0 or rest <= 1e-14 * rows:
+        return (1.0, (1.0, 1.0)) if below > 0 and columns <= 1e-14 * rows else (math.nan, (math.nan, math.nan))
+    icc = (rows - rest) / below
+    ratio = columns / rest
+    share = n * (1 + (k - 1) * icc) - k * icc
+    freedom = (k - 1) * (n - 1) * (k * icc * ratio + share) ** 2 / ((n - 1) * (k * icc * ratio) ** 2 + share**2)
+    high = float(stats.f.ppf((1 + LEVEL) / 2, n - 1, freedom))
+    low = float(stats.f.ppf((1 + LEVEL) / 2, freedom, n - 1))
+    between = k * columns + (k * n - k - n) * rest
+    return icc, (n * (rows - high * rest) / (high * between + n * rows), n * (low * rows - rest) / (between + n * low * rows))
+
+
+def weighted_kappa(table: np.ndarray) -> float | None:
+    """Chance-corrected agreement of ordered classes [C, C] with quadratic weights; None where chance alone agrees fully.
+
+    Source: Cohen, Psychol. Bull. 70 (1968).
+    """
+    total = table.sum()
+    if not total:
+        return None
+    index = np.arange(len(table))
+    apart = (index[:, None] - index[None]) ** 2
+    expected = float((apart * np.outer(table.sum(axis=1), table.sum(axis=0))).sum()) / total**2
+    return None if expected == 0 else 1 - float((apart * table).sum()) / total / expected

@@ -6,6 +6,7 @@ from landmarks.evaluation.calibration import radii_px, unseen
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import ClassFigures, ClinicalFigures, FacingFigures, MeasurementFigures, UncertainClasses
 from landmarks.evaluation.readers import reader_points
+from landmarks.evaluation.repeatability import repeatability_figures
 from landmarks.inference.radii import Calibration
 from landmarks.measurements import Measurement, available, difference, facing, measure
 from landmarks.measurements.classes import CLASSES, Classes
@@ -46,12 +47,15 @@ def clinical_figures(evaluation: Evaluation, calibration: Calibration | None) ->
             reader_within_2=100 * float((np.abs(apart) <= ACCEPTED).mean()) if apart.size else None,
             **_interval_figures(off[:, m], None if half is None else half[:, m]),
         )
+    repeated, classed = repeatability_figures(evaluation)
     return ClinicalFigures(
         measurements=measurements,
         classes=_classes(rows, found, true, half, readers),
         facing=facing_figures(evaluation, true_px),
         accepted=ACCEPTED,
         without_pixel_size=int((~np.isfinite(sizes).all(axis=1)).sum()),
+        repeatability=repeated,
+        class_agreement=classed,
     )
 
 

@@ -141,6 +141,33 @@ class ClassFigures:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repeatability:
+    """Paired readings of one measurement, in its unit; NaN where too few are known."""
+
+    num: int
+    dahlberg: float
+    icc: float
+    """ICC(2,1)."""
+    icc_interval: tuple[float, float]
+    bias: float
+    lower: float
+    lower_interval: tuple[float, float]
+    upper: float
+    upper_interval: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClassAgreement:
+    """Two assignments to the same ordered classes."""
+
+    num: int
+    agreement: float | None
+    kappa: float | None
+    weighted_kappa: float | None
+    """With quadratic weights."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FacingFigures:
     """Ids of images whose face looks left."""
 
@@ -156,6 +183,10 @@ class ClinicalFigures:
     facing: FacingFigures
     accepted: float
     without_pixel_size: int
+    repeatability: dict[str, dict[str, Repeatability]]
+    """By measurement and pair of model and readers."""
+    class_agreement: dict[str, dict[str, ClassAgreement]]
+    """By title of the classes and pair."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,14 @@
 from html import escape
 
 from landmarks.evaluation.curves import Curves
-from landmarks.evaluation.figures import ClassFigures, ClinicalFigures, ConfidenceFigures, Figures, MeasurementFigures
+from landmarks.evaluation.figures import (
+    ClassAgreement,
+    ClassFigures,
+    ClinicalFigures,
+    ConfidenceFigures,
+    Figures,
+    MeasurementFigures,
+)
 from landmarks.evaluation.report import plots
 from landmarks.evaluation.report.page import figure, interval, number, paragraph, section, table
 
@@ -29,7 +36,8 @@ def measurements_section(figures: Figures, curves: Curves) -> str:
     if clinical.without_pixel_size:
         words += f"{clinical.without_pixel_size} images have no pixel size: they count for angles and ratios only."
     parts = [table(header, rows), paragraph(words, "note"), _bland_altman_part(clinical, curves)]
-    parts += [_class_part(title, part) for title, part in clinical.classes.items()]
+    parts += [_class_part(title, part, clinical.class_agreement[title]) for title, part in clinical.classes.items()]
+    parts.append(_repeatability_part(clinical))
     return section("measurements", "Measurements", *parts, _definitions(clinical.measurements))
 
 
@@ -54,7 +62,26 @@ def _measurement_row(name: str, row: MeasurementFigures, with_intervals: bool) -
     return [*cells, *((number(row.interval_half_width, 1), number(row.interval_coverage, 1)) if with_intervals else ())]
 
 
-def _class_part(title: str, part: ClassFigures) -> str:
+def _repeatability_part(clinical: ClinicalFigures) -> str:
+    pairs = list(next(iter(clinical.repeatability.values()), {}))
+    rows = []
+    for name, by_pair in clinical.repeatability.items():
+        cells = [
+            cell
+            for row in by_pair.values()
+            for cell in (number(row.dahlberg), f"{number(row.icc)} {interval(row.icc_interval)}")
+        ]
+        rows.append([escape(name), *cells])
+    header = ["", *(cell for pair in pairs for cell in (f"{escape(pair)}: Dahlberg", "ICC(2,1)"))]
+    words = "Error of a single reading (Dahlberg, in the measurement's unit) and intraclass correlation for absolute agreement "
+    words += (
+        "with its 95 % interval (Shrout and Fleiss 1979; McGraw and Wong 1996). repeatability.csv has the limits of agreement "
+    )
+    words += "with their intervals (Bland and Altman 1999)."
+    return "<h3>Repeatability</h3>" + paragraph(words, "note") + table(header, rows)
+
+
+def _class_part(title: str, part: ClassFigures, pairs: dict[str, ClassAgreement]) -> str:
     low, high = part.borders
     rows = [
         [f"true {escape(name)}", *(str(v) for v in counts), str(sum(counts))]
@@ -68,6 +95,8 @@ def _class_part(title: str, part: ClassFigures) -> str:
         unsure = part.uncertain
         words += f". {unsure.num} of {unsure.num_tested} are uncertain, their interval crosses a border: agreement "
         words += f"{number(unsure.agreement_uncertain, 1)} % there, {number(unsure.agreement_certain, 1)} % among the others"
+    words += "".join(f". {escape(pair)}: {number(row.agreement, 1)} %, weighted kappa {number(row.weighted_kappa)}"
+                     for pair, row in pairs.items())  # fmt: skip
     header = ["", *(f"found {escape(name)}" for name in part.names), "sum"]
     return f"<h3>{escape(title)}</h3>" + paragraph(words + ".") + table(header, rows)
 

@@ -13,6 +13,7 @@ from landmarks.evaluation.files import (
     write_predictions,
 )
 from landmarks.evaluation.judge import Results
+from landmarks.evaluation.repeatability import write_repeatability_csv
 from landmarks.evaluation.report import sections, sections_clinical
 from landmarks.evaluation.report.page import page
 from landmarks.jsonfile import write_json
@@ -29,6 +30,7 @@ def write_report(output: Path, results: Results) -> None:
     write_figures_csv(output / "metrics.csv", figures)
     (output / "metrics.tex").write_text(latex_table(figures), encoding="utf-8")
     write_measurements_csv(output / "measurements.csv", figures.clinical.measurements)
+    write_repeatability_csv(output / "repeatability.csv", figures.clinical.repeatability)
     write_predictions(output / "predictions.csv", results.evaluation, curves.columns)
     _write_overlays(output / "overlays", curves.cases, tuple(figures.landmarks), curves.unit)
     (output / "report.html").write_text(html_report(figures, curves), encoding="utf-8")
