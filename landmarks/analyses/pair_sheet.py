@@ -56,7 +56,7 @@ def pair_html(
         f"<header><h1>{escape(first.name)} → {escape(second)}</h1><span>Superimposition</span></header>",
         f'<div class="top"><div class="picture">{_picture(first, found)}</div><div class="words"><p>{escape(words)}</p>'
         f"{_change_table(shown, norms, ages)}</div></div>",
-        f'<div class="tables" style="display:flex;gap:6mm">{tables}</div>',
+        f'<div class="tables" style="display:flex;gap:6mm;align-items:flex-start">{tables}</div>',
         f"<footer>landmarks {__version__}. Not a medical device: a reading aid for research, to be checked by a professional. "
         "All measurements are in changes.csv.</footer></body></html>",
     ]) + "\n"  # fmt: skip

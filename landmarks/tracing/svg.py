@@ -24,7 +24,7 @@ class Style:
     halo: str
 
 
-ON_FILM = Style(outline="#ffffff", plane="#ffd84d", point="#7fe3ff", corrected="#ff9d5c", halo="#000000")
+ON_FILM = Style(outline="#ffffff", plane="#ffd84d", point="#c4f1ff", corrected="#ff9d5c", halo="#000000")
 ON_PAPER = Style(outline="#444444", plane="#0b5fa5", point="#000000", corrected="#b84a00", halo="#ffffff")
 
 
