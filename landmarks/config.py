@@ -154,6 +154,9 @@ class HeatmapConfig:
     sigma: float = setting(
         2.0, "Standard deviation of the target Gaussian, heatmap px (one heatmap px is 4 input px).", low=0.5, high=20
     )
+    shape: bool = setting(
+        True, "Points that no head of the training annotations has there are placed again (needs 30 annotated images)."
+    )
 
     def __post_init__(self) -> None:
         check_section("heatmap", self)

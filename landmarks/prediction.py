@@ -30,6 +30,8 @@ class Prediction:
     """float64 [N, K], 0 to 1: part of the map's mass outside the peak."""
     target_px: np.ndarray
     """float64 [N], source px: standard deviation of the Gaussian that the network was trained to draw."""
+    inferred_px: np.ndarray
+    """float64 [N, K], source px: standard deviation of a point that the other landmarks placed; 0 where its map did."""
 
     def __len__(self) -> int:
         return len(self.points_px)
@@ -44,6 +46,7 @@ class Prediction:
             spread_px=np.full(size, np.nan),
             outside=np.full(size, np.nan),
             target_px=np.full(num, np.nan),
+            inferred_px=np.full(size, np.nan),
         )
 
     @classmethod
@@ -56,6 +59,7 @@ class Prediction:
             spread_px=np.full(size, target_px),
             outside=np.zeros(size),
             target_px=np.full(size[0], target_px),
+            inferred_px=np.zeros(size),
         )
 
     def put(self, rows: np.ndarray, part: "Prediction", chosen: np.ndarray) -> None:
@@ -76,6 +80,7 @@ class Prediction:
             spread_px=self.spread_px[:, columns],
             outside=self.outside[:, columns],
             target_px=self.target_px,
+            inferred_px=self.inferred_px[:, columns],
         )
 
 
@@ -116,6 +121,7 @@ def predict_points(
         spread_px=np.sqrt(_mean([view.variance for view in views])) * stretch[:, None],
         outside=_mean([view.outside for view in views]),
         target_px=sigma * stretch,
+        inferred_px=np.zeros(views[0].peaks.shape),
     )
 
 

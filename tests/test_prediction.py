@@ -16,6 +16,7 @@ def random_prediction(num: int) -> Prediction:
         spread_px=rng.random(size),
         outside=rng.random(size),
         target_px=rng.random(num),
+        inferred_px=rng.random(size),
     )
 
 

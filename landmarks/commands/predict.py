@@ -35,7 +35,7 @@ def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> 
     # a name that is not UTF-8 is written with its bytes as escapes
     with unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         rows = csv.writer(file)
-        rows.writerow(["image", "symbol", "x", "y", "peak", *(["radius_px"] if predictor.calibration else [])])
+        rows.writerow(["image", "symbol", "x", "y", "peak", "inferred", *(["radius_px"] if predictor.calibration else [])])
         for film in tqdm(films, unit="film", file=sys.stderr, leave=False):
             try:
                 gray = read_gray(film.path)
@@ -48,7 +48,8 @@ def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> 
             for k, symbol in enumerate(symbols):
                 x, y = found.points_px[0, k]
                 radius = [] if radii is None else [f"{radii[0, k]:.2f}"]
-                rows.writerow([film.path, symbol, f"{x:.2f}", f"{y:.2f}", f"{found.peaks[0, k]:.3f}", *radius])
+                inferred = int(found.inferred_px[0, k] > 0)
+                rows.writerow([film.path, symbol, f"{x:.2f}", f"{y:.2f}", f"{found.peaks[0, k]:.3f}", inferred, *radius])
             picture = output / "overlays" / film.name.with_name(f"{film.name.name}.png")
             picture.parent.mkdir(parents=True, exist_ok=True)
             write_picture(picture, overlay(gray, found.points_px[0], symbols=symbols))

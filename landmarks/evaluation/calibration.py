@@ -30,7 +30,8 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
     if not 0 < coverage < 1:
         raise CalibrationError(f"coverage: found {coverage:g}; write a number between 0 and 1, e.g. 0.9")
     symbols, found = evaluation.records.landmarks.symbols, evaluation.prediction
-    scores = evaluation.error_px / radii.doubt_px(found)
+    # points that the other landmarks placed have radii of their own
+    scores = np.where(found.inferred_px > 0, np.nan, evaluation.error_px / radii.doubt_px(found))
     known = np.isfinite(scores)
     landmarks = {}
     for k, symbol in enumerate(symbols):

@@ -178,6 +178,7 @@ def _case(evaluation: Evaluation, errors: np.ndarray, index: int, name: str) -> 
 def _columns(evaluation: Evaluation, calibration: Calibration | None) -> dict[str, np.ndarray]:
     prediction = evaluation.prediction
     found = {"spread_px": prediction.spread_px, "outside": prediction.outside, "doubt_px": doubt_px(prediction)}
+    found["inferred_px"] = prediction.inferred_px
     if calibration is not None:
         radius = radii_px(calibration, evaluation)
         found |= {"radius_px": radius, "radius_mm": radius * mm_per_px(evaluation)[:, None]}

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from landmarks.inference.radii import Calibration, calibration_dict, calibration_from_dict
 from landmarks.jsonfile import plain
 from landmarks.schema import LandmarkSet, landmarks_from_dict, landmarks_to_dict
+from landmarks.shape import ShapeModel, shape_from_dict, shape_to_dict
 
 
 class ModelFileError(ValueError):
@@ -27,6 +28,8 @@ class ModelCard:
     precision: str = "fp32"
     """Of the weights: fp32, fp16, bf16 or int8."""
     calibration: Calibration | None = None
+    shape: ShapeModel | None = None
+    """Of the training annotations, by which implausible points are placed again; absent where they were too few."""
     checkpoint: str = ""
     """Name and hash of the checkpoint that the network comes from."""
     licence: str = ""
@@ -36,9 +39,10 @@ class ModelCard:
 
 def card_dict(card: ModelCard) -> dict:
     """Plain values for JSON."""
-    content = {part.name: plain(getattr(card, part.name)) for part in fields(card)}
+    content = {part.name: plain(getattr(card, part.name)) for part in fields(card) if part.name != "shape"}
     calibration = None if card.calibration is None else calibration_dict(card.calibration)
-    return content | {"landmarks": landmarks_to_dict(card.landmarks), "calibration": calibration}
+    shape = None if card.shape is None else shape_to_dict(card.shape)
+    return content | {"landmarks": landmarks_to_dict(card.landmarks), "calibration": calibration, "shape": shape}
 
 
 def card_from_dict(content: dict) -> ModelCard:
@@ -53,6 +57,7 @@ def card_from_dict(content: dict) -> ModelCard:
         settings=dict(content["settings"]),
         precision=str(content["precision"]),
         calibration=None if calibration is None else calibration_from_dict(calibration),
+        shape=shape_from_dict(content["shape"]) if content.get("shape") else None,
         checkpoint=str(content["checkpoint"]),
         licence=str(content["licence"]),
         text=str(content["text"]),

@@ -55,7 +55,11 @@ def open_checkpoint(
     card = training_card(loaded.landmarks, config, precision=usable_precision(config.train.precision, chosen))
     calibration = find_calibration(path) if calibrated else None
     card = replace(
-        card, settings=config_to_dict(loaded.config), calibration=calibration, checkpoint=f"{path.name} {file_id(path)}"
+        card,
+        settings=config_to_dict(loaded.config),
+        calibration=calibration,
+        shape=loaded.task.shape if config.heatmap.shape else None,
+        checkpoint=f"{path.name} {file_id(path)}",
     )
     model = fold_norms(loaded.model).to(chosen, memory_format=torch.channels_last)
     return TorchNetwork(model, card, device=chosen)

@@ -1,15 +1,18 @@
 """Film -> landmarks in source pixels, by a checkpoint or an ONNX file; evaluation, predict and the page share this path."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from landmarks.inference.card import ModelCard
+from landmarks.inference.decode import decode_maps
 from landmarks.inference.onnx import open_onnx
 from landmarks.inference.prepare import gray_film, prepare
 from landmarks.inference.radii import Calibration, fitting, radii_px
+from landmarks.plausible import place_again, single_peaks
 from landmarks.prediction import NO_SHIFT, Decoded, Prediction, predict_points
 from landmarks.schema import LandmarkSet
 
@@ -98,7 +101,17 @@ class Predictor:
         """uint8 [B, 1, H, W] and maps input px -> source px [B, 2, 3] -> the landmarks of these films."""
         shifts = _TTA_SHIFTS if self.tta else NO_SHIFT
         views = [self.network.decode(_shifted(images, dx, dy), self.card.sigma) for dx, dy in shifts]
-        return predict_points(views, to_source, self.card.sigma, shifts)
+        found = predict_points(views, to_source, self.card.sigma, shifts)
+        if self.card.shape is None:
+            return found
+        return place_again(self.card.shape, self.landmarks.symbols, found, partial(self._candidates, images, to_source))
+
+    def _candidates(self, images: np.ndarray, to_source: np.ndarray, film: int, landmark: int) -> Prediction:
+        """The highest peaks of one map, as a prediction of one film with a landmark a peak."""
+        # few films ask: their maps are computed once more rather than all maps kept
+        map_HW = self.network.maps(images[film : film + 1])[0, landmark]
+        peaks = decode_maps(single_peaks(map_HW, self.card.sigma)[None], self.card.sigma)
+        return predict_points([peaks], to_source[film : film + 1], self.card.sigma)
 
     def radii_px(self, found: Prediction) -> np.ndarray | None:
         """Error radii [N, K] in source px; None without a calibration."""

@@ -58,18 +58,22 @@ def doubt_px(found: Prediction) -> np.ndarray:
     """How far off each point may be by the look of its map alone, [N, K] in source px, up to a factor.
 
     The spread that the peak has beyond the target's own (half of which always remains), over the height of the peak,
-    which falls where a network hedges; stretched by the mass that lies elsewhere. Any formula keeps the coverage of
+    which falls where a network hedges; stretched by the mass that lies elsewhere. A point that the other landmarks
+    placed has their spread instead. Any formula keeps the coverage of
     the calibrated radius; a good one makes the radius small where the network is sure.
     """
     target = found.target_px[:, None]
     excess = np.maximum(found.spread_px**2 - target**2, 0)
-    return np.sqrt(excess + (target / 2) ** 2) / np.maximum(found.peaks, 0.02) * (1 + found.outside)
+    by_map = np.sqrt(excess + (target / 2) ** 2) / np.maximum(found.peaks, 0.02) * (1 + found.outside)
+    return np.where(found.inferred_px > 0, found.inferred_px, by_map)
 
 
 def radii_px(calibration: Calibration, found: Prediction, symbols: Sequence[str]) -> np.ndarray:
     """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
     factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in symbols]
-    return doubt_px(found) * np.array(factors)
+    # the other landmarks' normal distribution says how far off they may have placed one
+    of_inferred = found.inferred_px * math.sqrt(-2 * math.log1p(-calibration.coverage))
+    return np.where((found.inferred_px > 0) & np.isfinite(factors), of_inferred, doubt_px(found) * np.array(factors))
 
 
 def find_calibration(checkpoint: Path) -> Calibration | None:

@@ -19,6 +19,7 @@ from landmarks.models.build import build_model
 from landmarks.models.hrnet import HRNet
 from landmarks.prediction import Prediction, predict_points
 from landmarks.schema import AARIZ29, LandmarkSet, landmarks_from_dict, landmarks_to_dict
+from landmarks.shape import ShapeModel, fit_shape, shape_from_dict, shape_to_dict
 from landmarks.tasks.landmarks.heatmap import decode_to_numpy
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum, landmark_weights
 from landmarks.tasks.task import Judgement, Score
@@ -35,8 +36,8 @@ class LandmarkTask:
     name = "landmarks"
     score: ClassVar = Score(name="MRE")
 
-    def __init__(self, config: Config, landmarks: LandmarkSet) -> None:
-        self.landmarks = landmarks
+    def __init__(self, config: Config, landmarks: LandmarkSet, shape: ShapeModel | None = None) -> None:
+        self.landmarks, self.shape = landmarks, shape
         self._model, self._loss, self._sigma = config.model, config.loss, config.heatmap.sigma
         weights = landmark_weights(config.loss, landmarks)
         self.targets = PointTargets(weights.numpy())
@@ -45,7 +46,9 @@ class LandmarkTask:
 
     @classmethod
     def from_records(cls, config: Config, records: RecordSet) -> "LandmarkTask":
-        return cls(config, records.landmarks)
+        points_px = np.stack([record.points_px for record in records.records])
+        sizes = np.array([record.pixel_size or (np.nan, np.nan) for record in records.records], dtype=float)
+        return cls(config, records.landmarks, fit_shape(points_px, records.landmarks.symbols, sizes))
 
     @classmethod
     def from_settings(cls, config: Config) -> "LandmarkTask":
@@ -56,7 +59,8 @@ class LandmarkTask:
 
     @classmethod
     def from_dict(cls, config: Config, saved: dict) -> "LandmarkTask":
-        return cls(config, landmarks_from_dict(saved["landmarks"]))
+        shape = shape_from_dict(saved["shape"]) if saved.get("shape") else None
+        return cls(config, landmarks_from_dict(saved["landmarks"]), shape)
 
     def check(self, train: RecordSet, valid: RecordSet) -> None:
         annotated = np.any([record.visible for record in train.records], axis=0)
@@ -75,7 +79,8 @@ class LandmarkTask:
             )
 
     def to_dict(self) -> dict:
-        return {"landmarks": landmarks_to_dict(self.landmarks)}
+        shape = None if self.shape is None else shape_to_dict(self.shape)
+        return {"landmarks": landmarks_to_dict(self.landmarks), "shape": shape}
 
     def describe(self) -> str:
         return f"landmarks: {', '.join(self.landmarks.symbols)}"
