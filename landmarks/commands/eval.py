@@ -4,6 +4,7 @@ Examples:
     landmarks eval --checkpoint runs/1024/checkpoints/best.pt --split test
     landmarks eval --checkpoint runs/1024/checkpoints/best.pt --split valid --calibrate 0.9
     landmarks eval --checkpoint runs/isbi/checkpoints/best.pt --data-format aariz --data-root data/Aariz
+    landmarks eval --checkpoint runs/isbi/checkpoints/best.pt --split test1 --stress
 
 --calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it.
 """
@@ -11,6 +12,8 @@ Examples:
 from pathlib import Path
 
 from landmarks.commands.arguments import add_settings, new_parser
+
+_STRESS = "predict at most this many films (default: 50) under 19 corruptions at 3 strengths as well"
 
 
 def main(words: list[str] | None = None) -> int:
@@ -22,6 +25,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
+    parser.add_argument("--stress", type=int, nargs="?", const=50, metavar="FILMS", help=_STRESS)
     add_settings(parser, "the checkpoint's")
     args = parser.parse_intermixed_args(words)
     from landmarks.formats import GENERATED
@@ -37,10 +41,14 @@ def _evaluate(args, other: list[str]) -> int:
     from landmarks.distributed import join, leave
     from landmarks.evaluation.calibration import calibrate_checkpoint
     from landmarks.evaluation.files import evaluation_home
+    from landmarks.evaluation.report.stress_section import stress_table
     from landmarks.evaluation.report.write import figures_table, headline, write_report
     from landmarks.evaluation.split import evaluate_split
+    from landmarks.evaluation.stress import stress_split
     from landmarks.inference.predictor import Predictor
 
+    if args.stress is not None and args.stress < 1:
+        raise ValueError(f"--stress: found {args.stress}; write how many films, 1 or more")
     if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
         raise ValueError(f"{args.checkpoint}: error radii are made for a checkpoint; calibrate that, then export it again")
     words = [*other, *args.settings]
@@ -51,6 +59,7 @@ def _evaluate(args, other: list[str]) -> int:
         raise ValueError(f"data.image_size: {args.checkpoint} is made for {list(predictor.card.image_size)} alone")
     here = join(predictor.network.device)
     results = evaluate_split(predictor, config, args.split, checkpoint=str(args.checkpoint))
+    stress = None if args.stress is None else stress_split(predictor, config, args.split, most=args.stress)
     leave()
     if here.rank > 0:
         return 0
@@ -59,6 +68,7 @@ def _evaluate(args, other: list[str]) -> int:
         calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
     name = f"evaluation_{args.split}" + (f"_{config.data.format}" if other else "")
     output = args.output or evaluation_home(args.checkpoint) / name
-    write_report(output, results)
-    print(figures_table(results.figures), headline(results.figures), f"report: {output / 'report.html'}", sep="\n\n")
+    write_report(output, results, stress)
+    parts = [figures_table(results.figures), headline(results.figures), *([stress_table(stress)] if stress else [])]
+    print(*parts, f"report: {output / 'report.html'}", sep="\n\n")
     return 0

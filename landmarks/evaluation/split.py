@@ -32,7 +32,7 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
     Raises: DataError where the data cannot be used or shares no landmark with the model.
     """
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
-    columns, records = _common(predictor.landmarks, records)
+    columns, records = common_landmarks(predictor.landmarks, records)
     here = place()
     size = validation_batch_size(config.train, here.size)
     plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
@@ -72,7 +72,7 @@ def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Eval
     )
 
 
-def _common(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], RecordSet]:
+def common_landmarks(landmarks: LandmarkSet, records: RecordSet) -> tuple[list[int], RecordSet]:
     """The model's maps, and the records, for the landmarks that both have."""
     symbols = landmarks.common_with(records.landmarks)
     if not symbols:

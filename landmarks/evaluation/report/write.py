@@ -16,13 +16,18 @@ from landmarks.evaluation.judge import Results
 from landmarks.evaluation.repeatability import write_repeatability_csv
 from landmarks.evaluation.report import sections, sections_clinical
 from landmarks.evaluation.report.page import page
+from landmarks.evaluation.report.stress_section import stress_section, write_stress_csv
+from landmarks.evaluation.stress import StressFigures
 from landmarks.jsonfile import write_json
 from landmarks.metrics import format_figure, format_table
 from landmarks.radiograph import read_gray
 
 
-def write_report(output: Path, results: Results) -> None:
-    """report.html; metrics.json, .txt, .csv and .tex; measurements.csv; predictions.csv; overlays/ of chosen images."""
+def write_report(output: Path, results: Results, stress: StressFigures | None = None) -> None:
+    """report.html; metrics.json, .txt, .csv and .tex; measurements.csv; predictions.csv; overlays/ of chosen images.
+
+    Of a stress test also stress.json and stress.csv.
+    """
     figures, curves = results.figures, results.curves
     output.mkdir(parents=True, exist_ok=True)
     write_json(output / "metrics.json", metrics_dict(figures))
@@ -33,12 +38,24 @@ def write_report(output: Path, results: Results) -> None:
     write_repeatability_csv(output / "repeatability.csv", figures.clinical.repeatability)
     write_predictions(output / "predictions.csv", results.evaluation, curves.columns)
     _write_overlays(output / "overlays", curves.cases, tuple(figures.landmarks), curves.unit)
-    (output / "report.html").write_text(html_report(figures, curves), encoding="utf-8")
+    if stress is not None:
+        write_json(output / "stress.json", stress)
+        write_stress_csv(output / "stress.csv", stress)
+    (output / "report.html").write_text(html_report(figures, curves, stress), encoding="utf-8")
 
 
-def html_report(figures: Figures, curves: Curves) -> str:
+def html_report(figures: Figures, curves: Curves, stress: StressFigures | None = None) -> str:
     """One page that opens anywhere and prints well."""
-    names = ("figures", "landmarks", "devices", "measurements", "confidence", "cases", "protocol")
+    names = (
+        "figures",
+        "landmarks",
+        "devices",
+        "measurements",
+        "confidence",
+        *(["stress"] if stress else []),
+        "cases",
+        "protocol",
+    )
     links = " ".join(f'<a href="#{name}">{name.capitalize()}</a>' for name in names)
     parts = [
         sections.first_page(figures),
@@ -48,6 +65,7 @@ def html_report(figures: Figures, curves: Curves) -> str:
         sections.devices_section(figures, curves),
         sections_clinical.measurements_section(figures, curves),
         sections_clinical.confidence_section(figures.confidence, curves),
+        stress_section(stress) if stress else "",
         sections.cases_section(figures, curves),
         sections.protocol_section(figures),
     ]
