@@ -75,6 +75,7 @@ class DataConfig:
         changeable=True,
     )
     prefetch: int = setting(2, "Batches that each worker prepares ahead.", low=1, changeable=True)
+    names: str = setting("", "YAML file `name: symbol` for a set's own landmark names, or usual or isbi_numbers; empty: none.")
     exclude: str = setting("", "CSV file `image,reason` of images that neither training nor evaluation uses.")
     on_error: str = setting(
         "stop",

@@ -20,6 +20,7 @@ COMMANDS = {
     "compare": "compare two evaluations of the same images, paired",
     "get_data": "download a published data set, verify and unpack it",
     "check_data": "check a data set for defects",
+    "convert": "write a data set of one format in another one",
     "prepare_data": "write a smaller copy of a data set",
     "synthesize": "draw a synthetic data set",
     "plan": "predict the memory of a training step and choose the batch",

@@ -65,6 +65,7 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
         hold_out=data.val_split == "valid",  # a run that validates on another split needs no film of 'train' for it
         exclude=data.exclude,
         landmarks=data.landmarks,
+        names=data.names,
     )
 
 

@@ -95,13 +95,15 @@ def _film(survey: Survey, one: Labelled, path: Path, resized: Resized | None) ->
 
 
 class _Images:
-    """The image files below a root, found by path or, where it is unique, by name."""
+    """The image files below a root, found by path or, where it is unique, by name with or without suffix."""
 
     def __init__(self, root: Path) -> None:
         self.paths = image_files(root, below=True)
         self._by_path = {path.relative_to(root).as_posix(): path for path in self.paths}
         counts = Counter(path.name for path in self.paths)
         self._by_name = {path.name: path for path in self.paths if counts[path.name] == 1}
+        stems = Counter(path.stem for path in self.paths)
+        self._by_stem = {path.stem: path for path in self.paths if stems[path.stem] == 1}
 
     def find(self, name: str) -> Path | None:
         for word in _spellings(name):
@@ -114,7 +116,7 @@ class _Images:
             for guess in (bare, bare.partition("-")[2]):
                 if guess in self._by_name:
                     return self._by_name[guess]
-        return None
+        return self._by_stem.get(name)
 
 
 def _spellings(name: str) -> list[str]:

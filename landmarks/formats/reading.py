@@ -8,6 +8,7 @@ from types import ModuleType
 
 from landmarks.formats import FORMATS
 from landmarks.formats.exclusions import read_exclusions, unknown_ids
+from landmarks.formats.names import read_names, rename
 from landmarks.formats.records import DataError, Record, RecordSet, ground_truth
 from landmarks.formats.splits import films_of_split
 from landmarks.formats.survey import TRUTH, Film, Survey
@@ -23,8 +24,11 @@ def format_named(name: str) -> ModuleType:
     raise DataError(f"data.format: unknown format '{name}'; {hint}known are {', '.join(FORMATS)}")
 
 
-def survey_dataset(data_format: str, root: Path) -> Survey:
-    """Everything below `root`, defects included. Raises: DataError where it is no data set of this format at all."""
+def survey_dataset(data_format: str, root: Path, *, names: str = "") -> Survey:
+    """Everything below `root`, defects included; `names` renames the landmarks, see `names.py`.
+
+    Raises: DataError where it is no data set of this format at all, or a landmark's name is unknown.
+    """
     module, root = format_named(data_format), Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root (or --root) to the folder of the data set")
@@ -38,7 +42,7 @@ def survey_dataset(data_format: str, root: Path) -> Survey:
         raise DataError(f"{root}: {what}{why}{_nested(module, root)}")
     _doubled_ids(survey)
     survey.notes = [note for note in survey.notes if note]
-    return survey
+    return rename(survey, read_names(names)) if names else survey
 
 
 def _nested(module: ModuleType, root: Path) -> str:
@@ -61,6 +65,7 @@ def read_dataset(
     hold_out: bool = True,
     exclude: str | Path = "",
     landmarks: tuple[str, ...] = (),
+    names: str = "",
 ) -> RecordSet:
     """The records of one split of a data set of any format, in the order of its files.
 
@@ -70,13 +75,14 @@ def read_dataset(
         hold_out: whether 'valid' is held out of 'train' where the set names splits but no 'valid'.
         exclude: CSV file `image,reason` of images to leave out.
         landmarks: symbols or groups, in this order; empty means all.
+        names: YAML file `name: symbol`, or "usual" or "isbi_numbers", where the set calls its landmarks by other names.
     Raises: DataError naming the first file that is missing, broken or contradicts another one.
 
     >>> records = read_dataset("isbi2015", "data/ISBI2015", split="test1")  # doctest: +SKIP
     >>> records.records[0].points_px.shape  # doctest: +SKIP
     (19, 2)
     """
-    survey = survey_dataset(data_format, Path(root))
+    survey = survey_dataset(data_format, Path(root), names=names)
     _check_truth(survey, ground_truth, data_format)
     survey.stop_at_first(split)
     films, note = films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
@@ -91,9 +97,10 @@ def read_dataset(
     return _chosen(RecordSet(landmarks=survey.landmarks, records=records, note="\n".join(filter(None, notes))), landmarks)
 
 
-def landmarks_of(data_format: str, root: Path) -> LandmarkSet:
+def landmarks_of(data_format: str, root: Path, *, names: str = "") -> LandmarkSet:
     """The landmarks of a data set; its files are read only where the format does not fix them. Raises: DataError."""
-    return format_named(data_format).LANDMARKS or survey_dataset(data_format, root).landmarks
+    fixed = None if names else format_named(data_format).LANDMARKS
+    return fixed or survey_dataset(data_format, root, names=names).landmarks
 
 
 def chosen_symbols(every: LandmarkSet, names: tuple[str, ...]) -> tuple[str, ...]:

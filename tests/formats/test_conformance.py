@@ -17,15 +17,16 @@ from landmarks.prepare.run import prepare
 from landmarks.radiograph import IMAGE_SUFFIXES
 from landmarks.schema import LandmarkSet
 
-NAMES = [name for name in FORMATS if name not in GENERATED]
+NAMES = [name for name, module in FORMATS.items() if name not in GENERATED and hasattr(module, "write")]
 IDS = ("0007", "Zoë Müller 3", "a#b", "it's (2)", "x, y;z")
+NUMBERED = LandmarkSet(name="numbered", symbols=("1", "2", "3", "4"))
 OWN = LandmarkSet(name="own", symbols=("S", "N", "Pog`", "Or links"))
 
 
 def build(name: str, root: Path, *, pixel_size=(0.1, 0.1)) -> Survey:
     """A small set of this format with everything that it keeps; of each film another landmark is missing."""
     module, rng, films = FORMATS[name], np.random.default_rng(0), []
-    marks = module.LANDMARKS or OWN
+    marks = module.LANDMARKS or (NUMBERED if name == "point_list" else OWN)
     for i, image_id in enumerate(IDS):
         points = rng.uniform(0, 190, (len(marks), 2))
         points[i % len(marks)] = np.nan
