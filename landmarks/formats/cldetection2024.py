@@ -23,17 +23,15 @@ def scan(root: Path) -> Survey:
     path = root / "labels.csv"
     if not path.is_file():
         raise DataError(f"{path}: no such file; the challenge's folder has images/ and labels.csv")
-    rows = read_csv(path, _COLUMNS, "the columns are image file, spacing(mm), p1x, p1y ... p53x, p53y").rows
+    table = read_csv(path, _COLUMNS, "the columns are image file, spacing(mm), p1x, p1y ... p53x, p53y")
     found = []
-    for line, row in rows:
+    for line, row in table.rows:
+        cells = {k: (table.number(row, f"p{k}x", line), table.number(row, f"p{k}y", line)) for k in LANDMARKS.symbols}
+        points = {k: (x, y) for k, (x, y) in cells.items() if x == x and y == y}
+        size = table.number(row, _SPACING, line)
         where = f"{path}, line {line}"
-        try:
-            cells = {k: (row[f"p{k}x"], row[f"p{k}y"]) for k in LANDMARKS.symbols}
-            points = {k: (float(x), float(y)) for k, (x, y) in cells.items() if x and y}
-        except ValueError as error:
-            raise DataError(f"{where}: {error}; mend the row") from error
-        size = read_pixel_size(row[_SPACING], where)
-        found.append(Labelled(image=row[_IMAGE], where=where, readers={TRUTH: points}, pixel_size=size))
+        spacing = read_pixel_size(None if size != size else size, where)
+        found.append(Labelled(image=row[_IMAGE], where=where, readers={TRUTH: points}, pixel_size=spacing))
     return survey_of(root, found, order=LANDMARKS.symbols)
 
 

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from landmarks.formats.csvfile import read_csv
+from landmarks.formats.csvfile import CsvFile, Rows, read_csv
 from landmarks.formats.labelled import Labelled, known_points, read_pixel_size, survey_of
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey
@@ -41,23 +41,22 @@ def write(survey: Survey, root: Path) -> None:
                 rows.writerow([film.path.relative_to(root).as_posix(), symbol, *point, *size, film.device, film.split])
 
 
-def _labelled(path: Path, image: str, lines: list[tuple[str, dict]]) -> Labelled:
+def _labelled(table: CsvFile, image: str, lines: Rows) -> Labelled:
     points: dict[str, tuple[float, float]] = {}
-    for where, row in lines:
-        try:
-            if row["symbol"] in points:
-                raise ValueError(f"landmark {row['symbol']} a second time")
-            if row["x"] and row["y"]:
-                points[row["symbol"]] = (float(row["x"]), float(row["y"]))
-        except ValueError as error:
-            raise DataError(f"{where}: {error}; mend the row") from error
-    where, row = lines[0]
-    size = (row.get("pixel_size_x"), row.get("pixel_size_y"))
+    for line, row in lines:
+        if row["symbol"] in points:
+            raise DataError(f"{table.path}, line {line}: landmark {row['symbol']} a second time; keep one")
+        x, y = table.number(row, "x", line), table.number(row, "y", line)
+        if x == x and y == y:
+            points[row["symbol"]] = (x, y)
+    line, row = lines[0]
+    sizes = [table.number(row, column, line) for column in ("pixel_size_x", "pixel_size_y", "pixel_size")]
+    size = sizes[:2] if sizes[0] == sizes[0] and sizes[1] == sizes[1] else sizes[2] if sizes[2] == sizes[2] else None
     return Labelled(
         image=image,
-        where=str(path),
+        where=str(table.path),
         readers={TRUTH: points},
         split=row.get("split") or "all",
         device=row.get("device") or "unknown",
-        pixel_size=read_pixel_size(size if all(size) else row.get("pixel_size"), where),
+        pixel_size=read_pixel_size(size, f"{table.path}, line {line}"),
     )

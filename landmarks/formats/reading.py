@@ -88,19 +88,19 @@ def read_dataset(
     films, note = films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
     notes = [*survey.notes, note]
     if exclude:
-        excluded = read_exclusions(Path(exclude)).keys()
-        notes.append(unknown_ids(excluded, set().union(*(_names(film, survey.root) for film in survey.films))))
-        films = [film for film in films if not _names(film, survey.root) & excluded]
+        films, note = _without_excluded(survey, films, Path(exclude))
+        notes.append(note)
     if not films:
         raise DataError(f"{root}: no images in split '{split}'")
     records = tuple(_record(film, ground_truth) for film in films)
     return _chosen(RecordSet(landmarks=survey.landmarks, records=records, note="\n".join(filter(None, notes))), landmarks)
 
 
-def landmarks_of(data_format: str, root: Path, *, names: str = "") -> LandmarkSet:
-    """The landmarks of a data set; its files are read only where the format does not fix them. Raises: DataError."""
-    fixed = None if names else format_named(data_format).LANDMARKS
-    return fixed or survey_dataset(data_format, root, names=names).landmarks
+def _without_excluded(survey: Survey, films: list[Film], path: Path) -> tuple[list[Film], str]:
+    """The films that an exclusion list leaves, and a line about ids in it that name no film."""
+    excluded = read_exclusions(path).keys()
+    note = unknown_ids(excluded, set().union(*(_names(film, survey.root) for film in survey.films)))
+    return [film for film in films if not _names(film, survey.root) & excluded], note
 
 
 def chosen_symbols(every: LandmarkSet, names: tuple[str, ...]) -> tuple[str, ...]:
