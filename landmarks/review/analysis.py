@@ -39,7 +39,7 @@ def catalogue() -> list[dict]:
             {
                 "name": analysis.name,
                 "title": analysis.title,
-                "tab": analysis.title.split(" and ")[0],
+                "tab": analysis.title.split(" and ")[0].removesuffix(" proportions"),
                 "note": analysis.note,
                 "landmarks": list(dict.fromkeys(used)),
                 "planes": [list(PLANES[name]) for name in analysis.planes],

@@ -47,7 +47,7 @@ def start(request: Request) -> Response:
     """What a window needs once."""
     page = page_of(request)
     return JSONResponse(
-        {"version": page.version, "model": page.model_name, "analyses": analysis.catalogue(), "landmarks": analysis.titles(),
+        {"version": page.version, "model": page.model_name, "analyses": page.analyses, "landmarks": analysis.titles(),
          "queue": page.queue.progress(), "formats": exports.formats()}
     )  # fmt: skip
 

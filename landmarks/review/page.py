@@ -5,6 +5,7 @@ from pathlib import Path
 
 import landmarks
 from landmarks.filelock import hold_for_life
+from landmarks.review import analysis
 from landmarks.review.child import Child
 from landmarks.review.events import Hub
 from landmarks.review.folder import scan
@@ -25,6 +26,8 @@ class Page:
         if self._held is None:
             self.store.close()
             raise ValueError(f"{folder}: open in another page already; use that one, or end it")
+        # the tables of norms are read before the first window asks for them
+        self.analyses = analysis.catalogue()
         self.version = landmarks.__version__
         self.model_name = "" if model is None else model.stem
         self.hub = Hub()

@@ -81,9 +81,10 @@ class Store:
     def write(self, statements: Sequence[tuple[str, Sequence]]) -> int:
         """Statements in one transaction; returns the last row's id. Raises: UnsavedError where the disk refuses."""
         with self._lock, _Transaction(self._db):
+            last = 0
             for statement, values in statements:
-                cursor = self._db.execute(statement, values)
-            return cursor.lastrowid
+                last = self._db.execute(statement, values).lastrowid
+            return last
 
     def record(
         self,

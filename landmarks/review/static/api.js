@@ -26,12 +26,11 @@ export async function sendFilm(file, name) {
   return answer(await fetch("/api/films", { method: "POST", headers: { "x-file-name": encodeURIComponent(name) }, body: file }));
 }
 
-// Gray values of a film, row by row, 8 or 16 bits.
-export async function pixels(id, bits, local) {
+// Gray values of a film, row by row, of 8 or 16 bits, as bytes.
+export async function pixels(id, local) {
   const response = await fetch(`/api/cases/${id}/pixels${local ? "?contrast=local" : ""}`);
   if (!response.ok) await answer(response);
-  const buffer = await response.arrayBuffer();
-  return bits === 8 ? new Uint8Array(buffer) : new Uint16Array(buffer);
+  return response.arrayBuffer();
 }
 
 // Files of a download go through a link, so that the browser saves them.

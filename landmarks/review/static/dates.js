@@ -55,7 +55,7 @@ function open(own, others, same) {
   dialog(t("compare"), () => [
     h("p", { class: "quiet" }, same ? t("same-patient") : t("other-patient")),
     h("div", { class: "row" }, field(t("first-film"), h("output", {}, title(own))), field(t("second-film"), second), field(t("reference"), reference)),
-    h("div", { class: "row" }, field(t("fade"), fade), blink), note, h("div", { class: "two" }, picture, found),
+    h("div", { class: "fading" }, field(t("fade"), fade), blink), note, h("div", { class: "two" }, picture, found),
   ], { wide: true });
   document.querySelector("dialog:last-of-type").addEventListener("close", () => clearInterval(blinking));
   void refresh();

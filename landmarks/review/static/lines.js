@@ -5,11 +5,13 @@ import { shown, shownPoint } from "/static/points.js";
 import { toScreen } from "/static/view.js";
 
 let planes = [], construction = [], outlines = [];
+let stale = true; // outlines are long: they are drawn anew only when they or the view have changed
 const groups = {};
 
 export function buildLines() {
   const root = document.getElementById("lines");
   for (const name of ["outline", "plane", "construction"]) root.append((groups[name] = h("g", { class: name })));
+  on("view", () => { stale = true; });
   on("drawn", draw);
 }
 
@@ -21,6 +23,7 @@ export function setPlanes(list) {
 // [{points: [[x, y], ...] in film px, dashed}]
 export function setOutlines(list) {
   outlines = list;
+  stale = true;
   draw();
 }
 
@@ -38,10 +41,15 @@ export function at(name) {
 function draw() {
   if (!groups.plane) return;
   const open = session.open && shown.lines;
-  fill(groups.outline, open ? outlines.map(({ points }) => points.map(([x, y]) => toScreen({ x, y }))) : []);
-  outlines.forEach(({ dashed }, index) => groups.outline.children[index]?.classList.toggle("dashed", dashed));
+  if (stale || !open) drawOutlines(open);
   fill(groups.plane, open ? planes.map((line) => lengthened(line, 0.12)).filter(Boolean) : []);
   fill(groups.construction, open ? construction.map((line) => lengthened(line, 0.25)).filter(Boolean) : []);
+}
+
+function drawOutlines(open) {
+  stale = !open;
+  fill(groups.outline, open ? outlines.map(({ points }) => points.map(([x, y]) => toScreen({ x, y }))) : []);
+  outlines.forEach(({ dashed }, index) => groups.outline.children[index]?.classList.toggle("dashed", dashed));
 }
 
 function fill(group, lines) {

@@ -79,7 +79,10 @@ function wire() {
 }
 
 async function loadCases() {
-  const cases = await get("/api/cases");
+  listCases(await get("/api/cases"));
+}
+
+function listCases(cases) {
   session.cases = new Map(cases.map((item) => [item.id, item]));
   emit("list", null);
 }
@@ -107,6 +110,7 @@ function listen() {
 async function begin() {
   document.documentElement.dataset.theme = localStorage.getItem("theme") || "dark";
   setLanguage(currentLanguage());
+  const cases = get("/api/cases");
   session.start = await get("/api/start");
   settings();
   buildView(find("stage"));
@@ -120,7 +124,7 @@ async function begin() {
   buildDates();
   buildKeys();
   wire();
-  await loadCases();
+  listCases(await cases);
   showQueue(session.start.queue);
   listen();
   document.body.classList.add("ready");

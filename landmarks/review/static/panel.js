@@ -12,7 +12,7 @@ let result = null, highlighted = null;
 export function buildPanel(parent) {
   panel = parent;
   body = h("div", { class: "panel-body", role: "tabpanel" });
-  on("open", () => { result = null; highlighted = null; render(); });
+  on("open", () => { result = null; forgetConstruction(); render(); });
   on("values", (fields) => {
     const light = fields?.length && fields.every((name) => name.startsWith("point/"));
     if (!light || section === "points") render();
@@ -47,10 +47,17 @@ function render() {
   body.setAttribute("aria-label", t(`section-${section}`));
   body.replaceChildren(...{ analysis: analysisParts, points: pointParts, case: caseParts, history: historyParts }[section]());
   if (section === "analysis") renderTable();
+  else standOut(null);
+}
+
+function forgetConstruction() {
+  highlighted = null;
+  setConstruction([]);
 }
 
 function choose(name) {
   section = name;
+  forgetConstruction();
   localStorage.setItem("section", name);
   render();
 }
@@ -84,8 +91,7 @@ function analysisParts() {
   const bar = tabs(t("analyses"), list, chosen.name, (name) => {
     analysis = name;
     localStorage.setItem("analysis", name);
-    highlighted = null;
-    setConstruction([]);
+    forgetConstruction();
     render();
     measureSoon(true);
   });
@@ -267,7 +273,7 @@ function historyParts() {
   const { undo } = stacks();
   const current = new Set(undo.map((action) => action.id));
   const lines = [...session.open.history].reverse().slice(0, 400).map((action) => h("li", { class: action.source === "hand" && !current.has(action.id) && action.kind === "move" ? "undone" : "" },
-    h("time", { datetime: action.at }, new Date(action.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })),
+    h("time", { datetime: action.at }, new Date(action.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" })),
     h("span", {}, describeAction(action)), h("em", {}, action.who || (action.source === "file" ? t("file") : ""))));
   return [h("ol", { class: "history" }, ...lines)];
 }

@@ -79,7 +79,7 @@ function rebuild() {
     if (!marks.has(symbol)) addMark(symbol);
     const mark = marks.get(symbol), sort = kind(symbol);
     mark.group.setAttribute("class", `point ${sort}${session.selected === symbol ? " selected" : ""}${standing && !standing.has(symbol) ? " dim" : ""}`);
-    mark.shape.setAttribute("d", SHAPES[sort]);
+    for (const path of [mark.under, mark.shape]) path.setAttribute("d", SHAPES[sort]);
     mark.group.setAttribute("aria-label", describe(symbol).join(", "));
     mark.label.setAttribute("class", standing && !standing.has(symbol) ? "dim" : "");
   }
@@ -87,16 +87,16 @@ function rebuild() {
 }
 
 function addMark(symbol) {
-  const shape = h("path", { class: "shape" });
+  const shape = h("path", { class: "shape" }), under = h("path", { class: "under" });
   const group = h("g", { class: "point", tabindex: 0, role: "button", "data-symbol": symbol },
-    h("circle", { r: 11, class: "halo" }), shape, h("circle", { r: 1, class: "dot" }));
+    h("circle", { r: 11, class: "halo" }), under, shape, h("circle", { r: 1, class: "dot" }));
   group.addEventListener("focus", () => select(symbol));
   const ring = h("circle", { class: "ring" });
   const label = h("text", {}, symbol);
   layer.append(group);
   ringLayer.append(ring);
   labelLayer.append(label);
-  marks.set(symbol, { group, shape, ring, label, width: 9 * symbol.length + 4 });
+  marks.set(symbol, { group, shape, under, ring, label, width: 9 * symbol.length + 4 });
 }
 
 let drawing = false;
@@ -154,7 +154,7 @@ function drawLens() {
   // away from the pointer: on the other side of the film
   lens.classList.toggle("left", screen.x > width / 2);
   const context = lens.getContext("2d");
-  magnify(context, drag.place, 4);
+  magnify(context, drag.place, 3);
   context.setTransform(1, 0, 0, 1, 0, 0);
   const middle = lens.width / 2;
   for (const [style, wide] of [["#000a", 5], ["#ffd34d", 2]]) {

@@ -1,5 +1,6 @@
 // One A4 page: the film with its tracing, the table, who corrected what; the browser prints it or saves it as PDF.
 import { h, iconButton, number, t } from "/static/dom.js";
+import { placeLabels } from "/static/labels.js";
 import { automatic, on, point, session, symbols, value } from "/static/model.js";
 import { currentAnalysis, lastResult, originWords, standing } from "/static/panel.js";
 
@@ -58,11 +59,12 @@ function drawing(analysis, result) {
     const [a, b] = [at(from), at(to)];
     if (a && b) node.append(h("path", { class: "plane", d: `M${a.join(" ")}L${b.join(" ")}`, "stroke-width": 1.8 * unit }));
   }
-  for (const symbol of symbols()) {
-    const place = point(symbol);
-    if (!place?.visible) continue;
-    node.append(h("circle", { class: place.by === "hand" ? "hand" : "auto", cx: place.x, cy: place.y, r: 4 * unit, "stroke-width": 1.5 * unit }),
-      h("text", { x: place.x + 7 * unit, y: place.y - 6 * unit, "font-size": 20 * unit, "stroke-width": 4 * unit }, symbol));
+  const placed = symbols().filter((symbol) => point(symbol)?.visible);
+  const labels = placeLabels(placed.map((symbol) => ({ symbol, x: point(symbol).x / unit / 1.6, y: point(symbol).y / unit / 1.6, width: 8 * symbol.length + 3 })));
+  for (const symbol of placed) {
+    const { x, y, by } = point(symbol), label = labels.get(symbol);
+    node.append(h("circle", { class: by === "hand" ? "hand" : "auto", cx: x, cy: y, r: 5 * unit, "stroke-width": 1.8 * unit }));
+    if (label) node.append(h("text", { x: x + (label.dx + 1) * 1.6 * unit, y: y + (label.dy + 4) * 1.6 * unit, "font-size": 20 * unit, "stroke-width": 4 * unit }, symbol));
   }
   return node;
 }

@@ -38,6 +38,13 @@ export function stageSize() {
   return size;
 }
 
+// The pixels are on their way while the case itself is still asked for.
+let early = null;
+on("opening", (id) => {
+  early = { id, local: look.local, bytes: pixels(id, look.local) };
+  early.bytes.catch(() => {});
+});
+
 // Loads the open case's pixels; resolves when they are painted.
 export async function showFilm() {
   const open = session.open;
@@ -46,8 +53,10 @@ export async function showFilm() {
     changed();
     return;
   }
-  const found = await pixels(open.id, open.film.bits, look.local);
+  const buffer = await (early?.id === open.id && early.local === look.local ? early.bytes : pixels(open.id, look.local));
+  early = null;
   if (session.open !== open) return;
+  const found = open.film.bits === 8 ? new Uint8Array(buffer) : new Uint16Array(buffer);
   const first = film !== open.film;
   raw = found;
   film = open.film;

@@ -1,5 +1,6 @@
 // All words of the page, by language. A new language is a new block with the same keys.
 const en = {
+  report: "Report",
   "compare-key": "Two dates (D)", export: "Export", "export-all": "Export", "export-case": "Export this case", "predict-again": "Predict again", "export-title": "Export {count} cases", format: "Format", "export-note": "Films leave as PNG under the case's number, without names or metadata.",
   "format-csv": "CSV: points and measurements", "format-json": "JSON: everything, with its history", "format-table": "Table data set: trains, test part kept apart",
   "no-second-film": "There is no second film with landmarks", "same-patient": "Films with the same patient key.", "other-patient": "No other film has this patient key: choose any.", "first-film": "First film", "second-film": "Second film", reference: "Laid over each other by", fade: "Fade", blink: "Blink",
@@ -50,6 +51,7 @@ const en = {
 };
 
 const de = {
+  report: "Bericht",
   "compare-key": "Zwei Zeitpunkte (D)", export: "Ausgeben", "export-all": "Ausgeben", "export-case": "Diesen Fall ausgeben", "predict-again": "Neu vorhersagen", "export-title": "{count} Fälle ausgeben", format: "Format", "export-note": "Filme werden als PNG unter der Nummer des Falls ausgegeben, ohne Namen und Metadaten.",
   "format-csv": "CSV: Punkte und Messungen", "format-json": "JSON: alles, mit Verlauf", "format-table": "Tabelle zum Trainieren, Testteil getrennt",
   "no-second-film": "Es gibt keinen zweiten Film mit Punkten", "same-patient": "Filme mit demselben Patientenschlüssel.", "other-patient": "Kein anderer Film hat diesen Patientenschlüssel: wählen Sie einen beliebigen.", "first-film": "Erster Film", "second-film": "Zweiter Film", reference: "Übereinandergelegt nach", fade: "Überblenden", blink: "Blinken",
