@@ -46,6 +46,7 @@ def page_of(request: Request) -> Page:
 def start(request: Request) -> Response:
     """What a window needs once."""
     page = page_of(request)
+    page.library.warm_up()
     return JSONResponse(
         {"version": page.version, "model": page.model_name, "analyses": page.analyses, "landmarks": analysis.titles(),
          "queue": page.queue.progress(), "formats": exports.formats()}
@@ -71,7 +72,10 @@ def pixels(request: Request) -> Response:
 
 
 def thumbnail(request: Request) -> Response:
-    file = page_of(request).library.thumbnail(request.path_params["case"])
+    library, case = page_of(request).library, request.path_params["case"]
+    if "decode" in request.query_params:
+        library.open(case)
+    file = library.thumbnail(case)
     return FileResponse(file, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
 

@@ -49,6 +49,15 @@ class Child:
             raise FilmError(answer["error"])
         return answer["ok"]
 
+    def start(self) -> None:
+        """Start the process, unless it runs or is busy."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._running()
+                self._last = time.monotonic()
+            finally:
+                self._lock.release()
+
     def stop(self) -> None:
         """End the process at once; a request that runs fails."""
         process, self._process = self._process, None

@@ -86,6 +86,8 @@ class Queue:
                 keep_prediction(self._store, case, found)
         except (FilmError, KeyError, FileNotFoundError) as error:
             state, detail = "failed", str(error)
+            if self._state(job) == "running":
+                self._store.tell({"event": "failed", "case": case, "detail": detail})
         finally:
             self._running = None
         if not self._ended and self._state(job) == "running":
@@ -110,5 +112,6 @@ def keep_prediction(store: Store, case: int, found: dict) -> None:
         changes[f"auto/{symbol}"] = point
         if not values.get("signed") and not by_hand(values.get(f"point/{symbol}")):
             changes[f"point/{symbol}"] = {"x": point["x"], "y": point["y"], "visible": True, "by": "model"}
-    changes |= {key: found[key] for key in ("stage_auto", "advice") if key in found}
+    if found.get("view"):
+        changes["view"] = found["view"]
     store.record(case, who=found["model"], source="model", kind="predict", changes=changes)

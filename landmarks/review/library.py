@@ -25,6 +25,10 @@ class Library:
         self.cache.mkdir(exist_ok=True)
         self._lock = threading.Lock()
 
+    def warm_up(self) -> None:
+        """Start the worker before the first film is opened; returns at once."""
+        threading.Thread(target=self._decoder.start, daemon=True).start()
+
     def open(self, case_id: int) -> tuple[str, dict]:
         """Checksum and facts of a case's film, its pixels in the cache. Raises: FilmError, KeyError, FileNotFoundError."""
         path = film_path(self._store, case_id)

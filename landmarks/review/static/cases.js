@@ -42,6 +42,11 @@ on("summary", () => {
   soon = requestAnimationFrame(() => refresh());
 });
 on("open", () => draw());
+// the next film is decoded while this one is looked at
+on("film", (id) => {
+  const next = session.cases.get(shownIds[shownIds.indexOf(id) + 1]);
+  if (next && !next.problem && !next.missing) requestIdleCallback(() => void fetch(`/api/cases/${next.id}/thumbnail?decode`).catch(() => {}), { timeout: 3000 });
+});
 
 const ORDERS = {
   added: (a, b) => a.id - b.id,
@@ -99,7 +104,7 @@ function fillRow(node, item, index) {
   if (node.dataset.print === print) return;
   node.dataset.print = print;
   const doubt = item.doubt ? h("span", { class: "doubt", title: t("doubt-title") }, t("doubt", { share: Math.round(item.doubt * 100) })) : null;
-  const line = [item.patient, item.date, item.view && item.view !== "upright" ? item.view : null].filter(Boolean).join(" · ");
+  const line = [item.patient, item.date, item.view && item.view !== "as it is" ? item.view : null].filter(Boolean).join(" · ");
   const state = item.problem || item.missing ? "problem" : item.state;
   node.lastChild.replaceChildren(
     h("strong", {}, item.title),

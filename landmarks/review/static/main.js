@@ -96,6 +96,7 @@ function listen() {
       void reloadCase();
     }
     if (event.event === "action") receive(event);
+    if (event.event === "failed") toast(`${session.cases.get(event.case)?.title ?? ""}: ${event.detail}`, { kind: "bad" });
     if (event.event === "queue") showQueue(event);
     if (event.event === "list") void loadCases();
     if (event.event === "case") { session.cases.set(event.summary.id, event.summary); refresh(); }

@@ -264,7 +264,7 @@ function caseParts() {
       film.device ? [h("dt", {}, t("device")), h("dd", {}, film.device)] : [], h("dt", {}, t("model")), h("dd", {}, value("model") || "–")),
     h("div", { class: "row" }, h("button", { type: "button", id: "export-case", onclick: () => emit("export", [session.open.id]) }, t("export-case")),
       h("button", { type: "button", id: "predict-again", disabled: locked || !session.start.model, onclick: () => emit("predict", session.open.id) }, t("predict-again"))),
-    ...(film.warnings || []).map((line) => h("p", { class: "warn" }, line)),
+    ...[...(value("view") && value("view") !== "as it is" ? [t("view-found", { view: value("view") })] : []), ...(film.warnings || [])].map((line) => h("p", { class: "warn" }, line)),
   ];
 }
 

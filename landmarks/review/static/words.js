@@ -1,5 +1,6 @@
 // All words of the page, by language. A new language is a new block with the same keys.
 const en = {
+  "view-found": "The film lies {view}: recognised, and read so.",
   report: "Report",
   "compare-key": "Two dates (D)", export: "Export", "export-all": "Export", "export-case": "Export this case", "predict-again": "Predict again", "export-title": "Export {count} cases", format: "Format", "export-note": "Films leave as PNG under the case's number, without names or metadata.",
   "format-csv": "CSV: points and measurements", "format-json": "JSON: everything, with its history", "format-table": "Table data set: trains, test part kept apart",
@@ -51,6 +52,7 @@ const en = {
 };
 
 const de = {
+  "view-found": "Der Film liegt anders ({view}): erkannt und so gelesen.",
   report: "Bericht",
   "compare-key": "Zwei Zeitpunkte (D)", export: "Ausgeben", "export-all": "Ausgeben", "export-case": "Diesen Fall ausgeben", "predict-again": "Neu vorhersagen", "export-title": "{count} Fälle ausgeben", format: "Format", "export-note": "Filme werden als PNG unter der Nummer des Falls ausgegeben, ohne Namen und Metadaten.",
   "format-csv": "CSV: Punkte und Messungen", "format-json": "JSON: alles, mit Verlauf", "format-table": "Tabelle zum Trainieren, Testteil getrennt",
