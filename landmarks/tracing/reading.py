@@ -15,6 +15,7 @@ Other keys are left alone.
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,31 @@ def read_tracings(path: Path) -> tuple[StoredFilm, ...]:
     if not isinstance(films, list) or not films:
         raise TracingError(f"{path}: no films; it needs {{'films': [...]}}, as predict writes it")
     return tuple(_film(row, path, number) for number, row in enumerate(films, start=1))
+
+
+def write_tracings(path: Path, films: Sequence[StoredFilm]) -> None:
+    """A predictions.json of these films; images are written as paths from its folder where they lie below it."""
+    rows = []
+    for film in films:
+        tracing, image = film.tracing, film.image
+        if image is not None and image.resolve().is_relative_to(path.parent.resolve()):
+            image = image.resolve().relative_to(path.parent.resolve())
+        elif image is not None:
+            image = image.resolve()
+        row = {"image": None if image is None else str(image), "points": dict(zip(tracing.symbols, map(_written, tracing.points_px), strict=True))}
+        if tracing.radius_px is not None:
+            row["radius_px"] = {s: _written(r) for s, r in zip(tracing.symbols, tracing.radius_px, strict=True)}
+        row |= {"corrected": sorted(tracing.corrected), "pixel_size": tracing.pixel_size, "pixel_size_origin": tracing.origin}
+        optional = {"enlargement": tracing.enlargement, "age": film.age, "sex": film.sex}
+        rows.append(row | {key: value for key, value in optional.items() if value is not None})
+    path.write_text(json.dumps({"version": 1, "films": rows}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _written(value: np.ndarray | float) -> list[float] | float | str | None:
+    """A point or a radius as JSON knows it: two decimals, null where unknown, "infinite"."""
+    if np.ndim(value):
+        return None if np.isnan(value).any() else [round(float(v), 2) for v in value]
+    return None if math.isnan(value) else "infinite" if math.isinf(value) else round(float(value), 2)
 
 
 def _film(row: object, path: Path, number: int) -> StoredFilm:

@@ -1,9 +1,13 @@
 """Norms say what they are, fit the patient and the film, and a user's file obeys the same checks."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from landmarks.aariz_shape import aariz_shape
+from landmarks.measurements import available, measure
 from landmarks.norms import EVIDENCE, KINDS, NormsError, Patient, choose, read_definitions, standard
 
 OWN = """
@@ -106,3 +110,31 @@ def test_what_a_users_file_may_not_say(tmp_path, old, new, line):
     with pytest.raises(NormsError, match=line) as error:
         read_definitions(path)
     assert "\n" not in str(error.value)
+
+
+def test_the_document_lists_every_norm_as_it_is():
+    text = (Path(__file__).parents[2] / "docs" / "norms.md").read_text(encoding="utf-8")
+    units = {"deg": "°", "mm": " mm", "%": " %"}
+    for norm in standard().norms:
+        unit = units[standard().measurements[norm.measurement].unit]
+        assert f"| {norm.measurement} | {norm.words(unit)}" in text, norm
+        assert norm.source in text
+    for sample in standard().samples.values():
+        assert f"| {sample.title} | {sample.name} | {sample.words()} |" in text
+
+
+def test_mean_shapes_lie_inside_most_norms():
+    """Means of real faces; docs/norms.md gives a reason for each of the others."""
+    shape = aariz_shape()
+    rows = available(shape.symbols)
+    found = measure(shape.mean[None], shape.symbols, np.ones((1, 2)), rows=rows)[0]
+    values = {row.name: value for row, value in zip(rows, found, strict=True)}
+    outside = set()
+    for name, value in values.items():
+        norm = choice(name, values=values).norm
+        if norm is None or norm.limits() is None:
+            continue
+        off = norm.deviation(value)
+        inside = abs(off) <= 2 if off is not None else norm.standing(value) == "inside"
+        outside |= set() if inside else {name}
+    assert outside == {"SNB", "ANB", "IMPA", "L1-OP", "U1 to A-Pog", "Overjet"}
