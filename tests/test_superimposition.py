@@ -69,11 +69,11 @@ def test_intervals_of_movements_cover(learned):
     model = ErrorModel(symbols=SYMBOLS, coverage=0.9, scaled=scaled)
     radius, covered = np.full(29, 2.146 * sigma / 0.1), []
     exact = {m.symbol: m for m in superimpose(film(face()), film(face(Pog=(66, 102)))).movements}
-    for _ in range(150):
+    for _ in range(70):
         films = [film(points + rng.normal(0, sigma, (29, 2)), radius_px=radius) for points in (face(), face(Pog=(66, 102)))]
         found = {m.symbol: m for m in superimpose(*films, errors=model).movements}
         covered += [abs(found[s].forward - exact[s].forward) <= found[s].forward_half for s in ("Pog", "A", "Me", "UIT")]
-    assert 0.84 < np.mean(covered) < 0.95
+    assert 0.83 < np.mean(covered) < 0.96
 
 
 def test_what_cannot_be_laid_over_each_other_is_said(tmp_path):

@@ -1,4 +1,4 @@
-"""Find the landmarks in films: predictions.csv with points in source pixels, and a picture of each film.
+"""Find the landmarks in films: predictions.csv and .json with points in source pixels, and a picture of each.
 
 Examples:
     landmarks predict --checkpoint runs/1024_rtx3070ti/checkpoints/best.pt --output found head.png
@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 
 
 def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> int:
-    """Writes predictions.csv and overlays/ into `output`; returns how many films could not be read."""
+    """Writes predictions.csv, predictions.json and overlays/ into `output`; returns how many films could not be read."""
     from tqdm import tqdm
 
     from landmarks.draw import overlay, write_picture
-    from landmarks.radiograph import ImageError, read_gray
+    from landmarks.inference.tracings import stored_film
+    from landmarks.radiograph import ImageError, read_radiograph
+    from landmarks.tracing.reading import write_tracings
 
-    broken, symbols = 0, predictor.landmarks.symbols
+    broken, symbols, stored = 0, predictor.landmarks.symbols, []
     output.mkdir(parents=True, exist_ok=True)
     unfinished = output / "predictions.csv.part"
     # a name that is not UTF-8 is written with its bytes as escapes
@@ -38,12 +40,14 @@ def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> 
         rows.writerow(["image", "symbol", "x", "y", "peak", "inferred", *(["radius_px"] if predictor.calibration else [])])
         for film in tqdm(films, unit="film", file=sys.stderr, leave=False):
             try:
-                gray = read_gray(film.path)
+                radiograph = read_radiograph(film.path)
             except ImageError as error:
                 write_line(str(error))
                 broken += 1
                 continue
+            gray = radiograph.gray
             found = predictor(gray)
+            stored.append(stored_film(film.path, radiograph, found, predictor))
             radii = predictor.radii_px(found)
             for k, symbol in enumerate(symbols):
                 x, y = found.points_px[0, k]
@@ -53,6 +57,7 @@ def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> 
             picture = output / "overlays" / film.name.with_name(f"{film.name.name}.png")
             picture.parent.mkdir(parents=True, exist_ok=True)
             write_picture(picture, overlay(gray, found.points_px[0], symbols=symbols))
+    write_tracings(output / "predictions.json", stored)
     unfinished.replace(output / "predictions.csv")
     return broken
 

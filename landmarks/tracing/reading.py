@@ -66,7 +66,10 @@ def write_tracings(path: Path, films: Sequence[StoredFilm]) -> None:
             image = image.resolve().relative_to(path.parent.resolve())
         elif image is not None:
             image = image.resolve()
-        row = {"image": None if image is None else str(image), "points": dict(zip(tracing.symbols, map(_written, tracing.points_px), strict=True))}
+        row = {
+            "image": None if image is None else str(image),
+            "points": dict(zip(tracing.symbols, map(_written, tracing.points_px), strict=True)),
+        }
         if tracing.radius_px is not None:
             row["radius_px"] = {s: _written(r) for s, r in zip(tracing.symbols, tracing.radius_px, strict=True)}
         row |= {"corrected": sorted(tracing.corrected), "pixel_size": tracing.pixel_size, "pixel_size_origin": tracing.origin}

@@ -8,6 +8,7 @@ import pytest
 from landmarks.radiograph import ORIGINS
 from landmarks.schema import ISBI19
 from landmarks.tracing import SCALE_ORIGINS, Tracing, outlines, tracing_svg
+from landmarks.tracing.reading import StoredFilm, read_tracings, write_tracings
 from tests.faces import SYMBOLS, face
 
 # curve of the template -> landmarks that lie on it
@@ -59,3 +60,19 @@ def test_the_svg_is_well_formed_and_in_millimetres():
 
 def test_every_origin_of_a_pixel_size_has_its_words():
     assert set(SCALE_ORIGINS) == set(ORIGINS)
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    points, radius = face() * 10, np.full(29, 7.25)
+    points[3], radius[3], radius[4] = np.nan, np.nan, np.inf
+    film = Tracing(
+        name="a", symbols=SYMBOLS, points_px=points, radius_px=radius, pixel_size=(0.1, 0.2), corrected=frozenset("S")
+    )
+    stored = StoredFilm(tracing=film, image=tmp_path / "below" / "a.png", age=12.5, sex="women")
+    write_tracings(tmp_path / "predictions.json", [stored])
+    (back,) = read_tracings(tmp_path / "predictions.json")
+    assert back.image == stored.image
+    assert (back.age, back.sex) == (12.5, "women")
+    assert (back.tracing.pixel_size, back.tracing.origin, back.tracing.corrected) == ((0.1, 0.2), film.origin, film.corrected)
+    np.testing.assert_allclose(back.tracing.points_px, points, atol=0.005)
+    np.testing.assert_array_equal(back.tracing.radius_px, radius)
