@@ -19,11 +19,13 @@ def scan(root: Path) -> Survey:
     path = next((root / name for name in _NAMES if (root / name).is_file()), root / _NAMES[0])
     if not path.is_file():
         raise DataError(f"{path}: no such file; it is what landmarks predict writes")
-    rows = read_csv(path, _COLUMNS, f"the columns are {', '.join(_COLUMNS)}").rows
-    by_image: dict[str, list[tuple[str, dict]]] = {}
-    for line, row in rows:
-        by_image.setdefault(row["image"], []).append((f"{path}, line {line}", row))
-    return survey_of(root, [_labelled(path, image, lines) for image, lines in by_image.items()])
+    table = read_csv(path, _COLUMNS, f"the columns are {', '.join(_COLUMNS)}")
+    by_image: dict[str, Rows] = {}
+    for line, row in table.rows:
+        by_image.setdefault(row["image"], []).append((line, row))
+    survey = survey_of(root, [_labelled(table, image, lines) for image, lines in by_image.items()])
+    survey.notes.append(table.note)
+    return survey
 
 
 def image_place(film: Film) -> str:
