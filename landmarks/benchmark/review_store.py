@@ -62,9 +62,10 @@ def kill_many(folder: Path, kills: int, served: Callable) -> dict[str, float]:
         confirmed: dict[str, float] = {}
         with served(folder) as (process, address):
             client = Client(address)
+            facts = client.ask("GET", "/api/cases/1")["facts"]
             timer = threading.Timer(rng.uniform(0.02, 0.8), os.kill, (process.pid, signal.SIGKILL))
             timer.start()
-            saved += _correct(client, rng, confirmed)
+            saved += _correct(client, facts, rng, confirmed)
             timer.join()
             process.wait()
         store = Store(folder)
@@ -75,10 +76,9 @@ def kill_many(folder: Path, kills: int, served: Callable) -> dict[str, float]:
     return {"kills": kills, "corrections confirmed": saved, "confirmed corrections lost": lost, "stores not sound": unsound}
 
 
-def _correct(client: Client, rng: random.Random, confirmed: dict[str, float]) -> int:
+def _correct(client: Client, facts: dict, rng: random.Random, confirmed: dict[str, float]) -> int:
     """Moves points until the server is gone. A request without an answer may be saved or not: its field does not count."""
     saved = 0
-    facts = client.ask("GET", "/api/cases/1")["facts"]
     seen = {field: fact["action"] for field, fact in facts.items() if field.startswith("point/")}
     while True:
         field, x = rng.choice(list(seen)), round(rng.uniform(0, 1900), 3)

@@ -40,6 +40,7 @@ class Library:
         except FilmError as error:
             words = str(error).replace(str(path), "the film")
             self._store.write([("UPDATE cases SET problem = ? WHERE id = ?", (words, case_id))])
+            self._store.tell({"event": "case", "summary": self._store.summary(case_id)})
             raise FilmError(words) from None
         self._remember(case_id, found["checksum"], found["facts"])
         self._trim()

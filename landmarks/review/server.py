@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -55,6 +55,7 @@ def build_app(page: Page, *, hosts: frozenset[str], token: str, cookie: str, pas
             ValueError: _refused(400),
             KeyError: _refused(404, "no such case"),
             FileNotFoundError: _refused(404, "the film is no longer in the folder"),
+            ClientDisconnect: _refused(400, "the upload was broken off"),
             OverflowError: _refused(400, "a number is too large"),
             TooLargeError: _refused(413, "too large"),
             TimeoutError: _refused(408, "too slow"),
@@ -128,6 +129,8 @@ def serve(app: Gate, bound: socket.socket, page: Page) -> None:
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=32 << 10,
     )
+    # a flood of refused requests is no flood of log lines
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     # a polite end by any means: uvicorn repeats the signal once it has stopped
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _Server(config, page).run(sockets=[bound])

@@ -28,13 +28,13 @@ def drag(page, symbol: str, dx: float, dy: float) -> None:
     saved(page)
 
 
-def until(page, done) -> None:
+def until(page, done, *, seconds: float = 15) -> None:
     """Waits for what the page's own scripts bring about; its policy forbids evaluating strings in it."""
-    for _ in range(600):
+    for _ in range(int(40 * seconds)):
         if done():
             return
         page.wait_for_timeout(25)
-    raise AssertionError("did not happen within 15 s")
+    raise AssertionError(f"did not happen within {seconds} s")
 
 
 def saved(page) -> None:

@@ -65,7 +65,7 @@ export function toast(words, { kind = "info", actions = [], seconds = 6 } = {}) 
   for (const [label, act] of actions) box.append(h("button", { type: "button", onclick: () => { close(); act(); } }, label));
   box.append(iconButton("close", t("close"), close));
   document.getElementById("toasts").append(box);
-  if (!actions.length) setTimeout(close, seconds * 1000);
+  if (!actions.length) setTimeout(close, (kind === "bad" ? 20 : seconds) * 1000);
   return close;
 }
 
