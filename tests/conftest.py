@@ -1,15 +1,18 @@
 """Small data sets that several tests share."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from side_task import SideTask
 
 from landmarks.config import AugmentConfig, Config, DataConfig, ModelConfig, TrainConfig
 from landmarks.synthetic.dataset import write_synthetic_dataset
+from landmarks.tasks import TASKS
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -53,6 +56,14 @@ def tiny_config(synthetic_root) -> Config:
         model=ModelConfig(backbone="hrnet_w18_small", head_channels=32),
         train=TrainConfig(epochs=2, batch_size=4, accumulate=2, lr=2e-3, warmup_epochs=0, ema_epochs=0.5, log_images=1),
     )
+
+
+@pytest.fixture
+def quick_config(tiny_config, monkeypatch) -> Config:
+    """A run of a second: the small task of side_task.py, two windows an epoch."""
+    monkeypatch.setitem(TASKS, "side", SideTask)
+    augment = AugmentConfig(rotate=0, noise=0, blur=0, flip=0.5)
+    return replace(tiny_config, augment=augment, model=replace(tiny_config.model, task="side"))
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,13 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import sys
 from collections.abc import Callable
 from typing import TextIO
+
+# Characters of one write: a pipe that has room takes them without waiting (4,096 bytes on Linux, POSIX asks for 512).
+_PIECE = 1024
 
 
 def set_up_console() -> None:
@@ -20,7 +24,7 @@ def set_up_console() -> None:
     if not isinstance(sys.stdout, SafeStream):
         sys.stdout = SafeStream(sys.stdout, _nobody_reads)
     if not isinstance(sys.stderr, SafeStream):
-        sys.stderr = SafeStream(sys.stderr, lambda error: True)
+        sys.stderr = SafeStream(sys.stderr, lambda error: True, patience=1.0)
     log = logging.getLogger("landmarks")
     log.setLevel(logging.INFO)
     if not any(isinstance(handler, ConsoleHandler) for handler in log.handlers):
@@ -35,16 +39,30 @@ def _nobody_reads(error: Exception) -> bool:
 class SafeStream:
     """A text stream that drops what cannot be written, where `drop` says so of the error.
 
-    A closed terminal, a full disk or a signal in the middle of a write then ends no run.
+    A closed terminal, a full disk or a signal in the middle of a write then ends no run. With `patience`, what nobody
+    takes for that many seconds is dropped too (a paused terminal, a full pipe): a run that waits in a write cannot save.
     """
 
-    def __init__(self, stream: TextIO | None, drop: Callable[[Exception], bool]) -> None:
+    def __init__(self, stream: TextIO | None, drop: Callable[[Exception], bool], patience: float | None = None) -> None:
         # Windows starts a program without a console with None
         self._stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
-        self._drop = drop
+        self._drop, self._patience, self._wait = drop, patience, patience
 
     def write(self, text: str) -> int:
-        return self._try(self._stream.write, text) or len(text)
+        for start in range(0, len(text), _PIECE):
+            if self._has_room():
+                self._try(self._stream.write, text[start : start + _PIECE])
+        return len(text)
+
+    def _has_room(self) -> bool:
+        if self._patience is None:
+            return True
+        try:
+            ready = bool(select.select([], [self._stream.fileno()], [], self._wait)[1])
+        except (OSError, ValueError):  # no file, or Windows, which can ask sockets alone
+            return True
+        self._wait = self._patience if ready else 0.0
+        return ready
 
     def flush(self) -> None:
         self._try(self._stream.flush)

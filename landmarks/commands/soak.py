@@ -19,6 +19,8 @@ def main(words: list[str] | None = None) -> int:
     add_recipe(parser)
     parser.add_argument("--kills", type=int, default=25, help="interruptions by kill -9 (default: 25)")
     parser.add_argument("--signals", type=int, default=5, help="interruptions by SIGTERM, by SIGINT, in a write (default: 5)")
+    losses = "terminals lost, SIGTERM to all processes, SIGTERM in blocked writes, each (default: 0)"
+    parser.add_argument("--losses", type=int, default=0, help=losses)
     parser.add_argument("--output", type=Path, default=Path("runs/soak"), help="folder of the runs (default: runs/soak)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
     args = parser.parse_intermixed_args(words)
@@ -37,6 +39,12 @@ def main(words: list[str] | None = None) -> int:
         soak.interrupt("killed in a write", args.signals, soak.during_a_write),
         soak.damage(),
     ]
+    if args.losses:
+        outcomes += [
+            soak.interrupt("terminal lost", args.losses, soak.lose_terminal, terminal=True),
+            soak.interrupt("SIGTERM to all", args.losses, soak.signal_all),
+            soak.interrupt("blocked write", args.losses, soak.block_stderr),
+        ]
     rows = [[o.name, str(o.done), "ok" if not o.failures else "FAILED: " + "; ".join(o.failures[:3])] for o in outcomes]
     print(format_table(["interruption", "times", "same as uninterrupted"], rows))
     return 1 if any(outcome.failures for outcome in outcomes) else 0

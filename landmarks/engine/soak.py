@@ -1,7 +1,9 @@
 """Kills a run again and again, resumes it, and holds the result against the run that was never stopped."""
 
+import contextlib
 import json
 import logging
+import os
 import random
 import shutil
 import signal
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 # What a repeated run may differ in: times, and where it ran.
 _FREE = {"seconds", "versions", "config"}
 _DAMAGED_PLACES = 50
+# How an interrupted run may end: killed, or saved and stopped by a signal.
+_SAVED = (-signal.SIGKILL, *(128 + number for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", 1))))
+_IN_TERMINAL = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.argv[2], sys.argv[2:])"
 
 
 @dataclass(slots=True)
@@ -52,20 +57,26 @@ class Soak:
             raise ValueError(f"the uninterrupted run failed: {errors.strip().splitlines()[-1]}")
         self.seconds = time.monotonic() - started
 
-    def interrupt(self, name: str, kills: int, how: Callable[[subprocess.Popen, Path], bool]) -> Outcome:
-        """Starts, interrupts by `how` and resumes until it was interrupted `kills` times, then lets it end."""
+    def interrupt(
+        self, name: str, kills: int, how: Callable[[subprocess.Popen, Path], bool], *, terminal: bool = False
+    ) -> Outcome:
+        """Starts, interrupts by `how` and resumes until it was interrupted `kills` times, then lets it end.
+
+        Args:
+            terminal: run in a terminal of its own until it is interrupted.
+        """
         outcome, output = Outcome(name), self._folder / name.replace(" ", "_")
         shutil.rmtree(output, ignore_errors=True)
         while True:
             words = ["--resume", f"data.workers={self._random.choice((0, 1, 3))}"]
-            process = self._start(output, words)
+            process = self._start(output, words, terminal=terminal and outcome.done < kills)
             interrupted = outcome.done < kills and how(process, output)
-            errors = process.communicate()[1]
+            errors = process.communicate()[1] or ""
             self._check_latest(output, outcome)
             if interrupted and process.returncode != 0:
                 outcome.done += 1
                 log.info(f"{name}: {outcome.done} of {kills}")
-                if process.returncode not in (-signal.SIGKILL, 128 + signal.SIGTERM, 128 + signal.SIGINT):
+                if process.returncode not in _SAVED:
                     outcome.failures.append(f"exit code {process.returncode}: {errors.strip().splitlines()[-1:]}")
                     return outcome
                 continue
@@ -107,6 +118,37 @@ class Soak:
             time.sleep(0.0005)
         return False
 
+    def lose_terminal(self, process: subprocess.Popen, output: Path) -> bool:
+        """Closes the terminal that the run writes to."""
+        if not self._is_training(process, output):
+            return False
+        os.close(self._terminal)
+        return True
+
+    def signal_all(self, process: subprocess.Popen, output: Path) -> bool:
+        """Sends SIGTERM to the run and its loader workers at once, as a control group does."""
+        if not self._is_training(process, output):
+            return False
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for number in [*map(int, children), process.pid]:
+            os.kill(number, signal.SIGTERM)
+        return True
+
+    def block_stderr(self, process: subprocess.Popen, output: Path) -> bool:
+        """Sends SIGTERM while nobody reads what the run writes, and its pipe is full."""
+        if not self._is_training(process, output):
+            return False
+        pipe = os.open(f"/proc/{process.pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(pipe, b" " * 4096)
+        os.close(pipe)
+        time.sleep(self._random.uniform(0, 1))
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(120)
+        return True
+
     def damage(self) -> Outcome:
         """Cuts latest.pt off, or changes a byte, at random places: never believed, an earlier one is used."""
         outcome = Outcome("damaged latest.pt")
@@ -133,9 +175,16 @@ class Soak:
             time.sleep(0.02)
         return process.poll() is None
 
-    def _start(self, output: Path, words: list[str]) -> subprocess.Popen:
+    def _start(self, output: Path, words: list[str], *, terminal: bool = False) -> subprocess.Popen:
         command = [*self._command, "--output", str(output), *words]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if not terminal:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._terminal, inside = os.openpty()
+        # in a session of its own, a program's first terminal is the one whose loss it hears of
+        command = [sys.executable, "-c", _IN_TERMINAL, os.ttyname(inside), *command]
+        process = subprocess.Popen(command, stdin=inside, stdout=inside, stderr=inside, start_new_session=True)
+        os.close(inside)
+        return process
 
     def _check_latest(self, output: Path, outcome: Outcome) -> None:
         latest = output / "checkpoints" / "latest.pt"

@@ -1,5 +1,6 @@
 """Lines on the terminal: one at a time, from the right rank, and never the end of a run."""
 
+import contextlib
 import errno
 import io
 import logging
@@ -69,6 +70,25 @@ def test_a_failing_stderr_raises_nowhere(monkeypatch, error):
     with tqdm(total=2, file=sys.stderr, mininterval=0) as bar:
         bar.update()
     print("lost", file=sys.stderr, flush=True)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot ask a pipe for room")
+def test_a_stderr_that_nobody_reads_holds_no_run_up(monkeypatch):
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(write, b"x" * 4096)
+    os.set_blocking(write, True)
+    with open(write, "w") as full:
+        stream = SafeStream(full, lambda error: True, patience=0.1)
+        for _ in range(100):
+            stream.write("a line that would wait for ever\n")
+        os.read(read, 1 << 20)
+        stream.write("heard again\n")
+        full.flush()
+    assert os.read(read, 1 << 20).endswith(b"heard again\n")
+    os.close(read)
 
 
 def test_stdout_drops_a_lost_reader_but_reports_a_full_disk(monkeypatch):
