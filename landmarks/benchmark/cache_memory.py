@@ -18,7 +18,8 @@ _SECOND_RUN = """
 import json, sys, time
 start = time.perf_counter()
 from landmarks.configfile import config_from_dict
-from landmarks.data.loading import BatchPlan, open_dataset
+from landmarks.data.batches import BatchPlan
+from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
 config = config_from_dict(json.loads(sys.stdin.read()))
 imported = time.perf_counter()
@@ -74,7 +75,8 @@ def cache_memory(config: Config) -> dict | None:
 
 
 def _rank(config: Config, end: Connection) -> None:
-    from landmarks.data.loading import BatchPlan, CephalogramDataset, open_store, read_split
+    from landmarks.data.batches import BatchPlan
+    from landmarks.data.loading import CephalogramDataset, open_store, read_split
     from landmarks.data.workers import make_loader
     from landmarks.synthetic.folder import make_missing_set
 

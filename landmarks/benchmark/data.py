@@ -17,8 +17,9 @@ from landmarks.benchmark.plain_pipeline import PlainPipeline
 from landmarks.config import Config
 from landmarks.configfile import load_config
 from landmarks.data.augment import Appearance, random_map
+from landmarks.data.batches import BatchPlan
 from landmarks.data.cache import FileStore, open_store
-from landmarks.data.loading import BatchPlan, open_dataset, read_split
+from landmarks.data.loading import open_dataset, read_split
 from landmarks.data.resources import keep_freed_memory, usable_cores
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device

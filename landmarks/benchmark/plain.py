@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from landmarks.benchmark.clock import Clock
 from landmarks.config import Config, LossConfig
-from landmarks.data.loading import BatchPlan, CephalogramDataset
+from landmarks.data.batches import BatchPlan
+from landmarks.data.loading import CephalogramDataset
 from landmarks.models.build import build_model
 
 

@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from landmarks.config import DataConfig
-from landmarks.data.loading import BatchPlan
+from landmarks.data.batches import BatchPlan
 from landmarks.data.resources import available_memory, keep_freed_memory, usable_cores
 from landmarks.data.slots import ImageSlots, shared_bytes
 from landmarks.distributed import place

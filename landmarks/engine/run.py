@@ -13,8 +13,9 @@ from torch.utils.data import DataLoader
 from landmarks.check.store import stored_findings
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
+from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
-from landmarks.data.loading import BatchPlan, CephalogramDataset, open_samples, read_split
+from landmarks.data.loading import CephalogramDataset, open_samples, read_split
 from landmarks.data.workers import make_loader
 from landmarks.distributed import Place
 from landmarks.engine.checkpoint import CheckpointFolder, Progress

@@ -3,16 +3,13 @@
 import logging
 import math
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
 
-from tqdm import tqdm
-
 from landmarks.data.loading import Sample
 from landmarks.engine.checkpoint import epoch_name
-from landmarks.engine.journal import clock
+from landmarks.engine.epochbar import EpochBar
 from landmarks.engine.memory import peak_memory
 from landmarks.engine.network import start_training_mode
 from landmarks.engine.processor import ProcessorWatch
@@ -77,18 +74,7 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
     run.train.plan.epoch, run.train.plan.start = progress.epoch, progress.windows * accumulate
     start_training_mode(run.learner.model, run.config.train.batch_norm)
     batches = iter(run.train.loader)
-    bar = tqdm(
-        total=run.learner.windows_per_epoch,
-        initial=progress.windows,
-        desc=f"epoch {progress.epoch + 1}/{run.config.train.epochs}",
-        unit="step",
-        file=sys.stderr,
-        mininterval=0.5 if sys.stderr.isatty() else 60,
-        leave=False,
-        disable=run.learner.place.rank > 0,
-    )
-    started, seen = time.monotonic(), 0
-    with bar:
+    with EpochBar(run) as bar:
         for _ in range(progress.windows, run.learner.windows_per_epoch):
             before = time.monotonic()
             window = _next_window(run, batches)
@@ -96,13 +82,7 @@ def _epoch_windows(run: Run) -> Iterator[WindowResult]:
             check_readable(run.config.data, window)
             result = train_window(run.learner, window)
             result.wait, result.seconds = wait, time.monotonic() - before
-            seen += result.num_images
-            rate = seen / (time.monotonic() - started)
-            bar.set_postfix_str(
-                f"loss {result.loss_sum / max(result.weight_sum, 1e-12):.3g}, {rate:.1f} img/s, run {_time_left(run, rate)}",
-                refresh=False,
-            )
-            bar.update()
+            bar.show(result)
             yield result
 
 
@@ -188,9 +168,3 @@ def _save_epoch(run: Run, improved: bool, stop: bool) -> None:
 
 def _due(epoch: int, every: int, last: int) -> bool:
     return epoch % every == 0 or epoch == last
-
-
-def _time_left(run: Run, rate: float) -> str:
-    left = (run.config.train.epochs - run.progress.epoch) * run.train.plan.num
-    left -= run.progress.windows * run.config.train.accumulate * run.train.plan.batch_size
-    return f"{clock(max(0, left) / max(rate, 1e-9))} left"

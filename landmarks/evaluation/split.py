@@ -7,8 +7,9 @@ import numpy as np
 from tqdm import tqdm
 
 from landmarks.config import Config
+from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
-from landmarks.data.loading import BatchPlan, open_dataset
+from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.distributed import place
 from landmarks.evaluation.evaluate import (

@@ -9,7 +9,8 @@ import torch
 
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.augment import Appearance
-from landmarks.data.loading import BatchPlan, open_dataset
+from landmarks.data.batches import BatchPlan
+from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.geometry import apply_map
 

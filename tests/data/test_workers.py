@@ -8,7 +8,8 @@ import pytest
 
 from landmarks.config import DataConfig
 from landmarks.data import workers
-from landmarks.data.loading import BatchPlan, CephalogramDataset, open_dataset
+from landmarks.data.batches import BatchPlan
+from landmarks.data.loading import CephalogramDataset, open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.formats.records import DataError
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from landmarks.checkpointfile import read_checkpoint
-from landmarks.data.loading import BatchPlan, open_dataset
+from landmarks.data.batches import BatchPlan
+from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
 from landmarks.engine import trainer, validation
 from landmarks.engine.build import prepare_run

@@ -21,7 +21,9 @@ from landmarks.prediction import Prediction, predict_points
 from landmarks.schema import AARIZ29, LandmarkSet, landmarks_from_dict, landmarks_to_dict
 from landmarks.shape import ShapeModel, fit_shape, shape_from_dict, shape_to_dict
 from landmarks.tasks.landmarks.heatmap import decode_to_numpy
-from landmarks.tasks.landmarks.loss import heatmap_loss_sum, landmark_weights
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.tasks.landmarks.start import start_from
+from landmarks.tasks.landmarks.weights import landmark_weights
 from landmarks.tasks.task import Judgement, Score
 
 log = logging.getLogger(__name__)
@@ -99,25 +101,7 @@ class LandmarkTask:
         return network
 
     def init_network(self, network: HRNet, weights: dict[str, torch.Tensor], saved: dict) -> str:
-        """Maps of landmarks that both know are taken over by symbol."""
-        known = landmarks_from_dict(saved["landmarks"])
-        common = self.landmarks.common_with(known)
-        own = network.state_dict()
-        here, there = ([s.index(symbol) for symbol in common] for s in (self.landmarks, known))
-        for key in ("head.final.weight", "head.final.bias"):
-            rows = weights.pop(key, None)
-            if rows is not None and rows.shape[1:] == own[key].shape[1:]:
-                own[key][here] = rows[there]
-        fits = {key: value for key, value in weights.items() if key in own and own[key].shape == value.shape}
-        if not any(key.startswith("backbone.") for key in fits):
-            raise ValueError("none of its weights fit this backbone; set model.backbone as it was trained")
-        network.load_state_dict({**own, **fits})
-        left = len(own) - len(fits) - 2
-        new = [symbol for symbol in self.landmarks.symbols if symbol not in common]
-        return (
-            f"loaded {len(fits)} tensors and {len(common)} landmark maps; "
-            f"not loaded: {left} tensors, new landmarks: {', '.join(new) or 'none'}"
-        )
+        return start_from(network, self.landmarks, weights, landmarks_from_dict(saved["landmarks"]))
 
     def weight_sum(self, target: PointTarget) -> float:
         return float(target.weights.sum())

@@ -8,7 +8,8 @@ import torch
 from landmarks.config import LossConfig
 from landmarks.schema import AARIZ29, HARD12_WEIGHTS, ISBI19
 from landmarks.tasks.landmarks.heatmap import encode
-from landmarks.tasks.landmarks.loss import heatmap_loss_sum, landmark_weights
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.tasks.landmarks.weights import landmark_weights
 
 SIZE, SIGMA = (24, 20), 2.0
 
