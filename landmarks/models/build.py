@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from landmarks.config import ModelConfig
-from landmarks.models.hrnet import HRNet, build_hrnet
+from landmarks.models.heads import Stride4Head, V2Head
+from landmarks.models.hrnet import HRNet
 
 
 def build_model(model: ModelConfig, num_landmarks: int, *, recompute: str = "none") -> HRNet:
@@ -68,3 +69,30 @@ def _load_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], source
         if key not in weights or weights[key].shape != tensor.shape:
             raise ValueError(f"model.pretrained: {source}: backbone tensor {key} is missing or has another shape")
     backbone.load_state_dict({key: weights[key] for key in wanted})
+
+
+def build_hrnet(
+    name: str,
+    *,
+    num_landmarks: int,
+    in_channels: int = 1,
+    head: str = "v2",
+    head_channels: int = 0,
+    recompute: str = "none",
+) -> HRNet:
+    """A randomly initialised HRNet of timm with a landmark head.
+
+    Raises: ValueError where timm knows no such HRNet.
+    """
+    try:
+        backbone = timm.create_model(name, features_only=True, feature_location="", in_chans=in_channels)
+    except RuntimeError as error:
+        known = ", ".join(timm.list_models("hrnet_*"))
+        raise ValueError(f"model.backbone: unknown HRNet '{name}'; timm has {known}") from error
+    widths = backbone.feature_info.channels()[1:]
+    if head == "stride4":
+        # only the finest branch is read: the last exchange unit's other outputs would never see a gradient
+        last = backbone.stage4[-1]
+        last.fuse_layers = last.fuse_layers[:1]
+        return HRNet(backbone, Stride4Head(widths[0], num_landmarks), recompute=recompute)
+    return HRNet(backbone, V2Head(widths, num_landmarks, head_channels or sum(widths)), recompute=recompute)

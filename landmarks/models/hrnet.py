@@ -4,13 +4,11 @@ import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import timm
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from landmarks.config import RECOMPUTE_LEVELS
-from landmarks.models.heads import Stride4Head, V2Head
 
 # Mean and spread of ImageNet's images over the three colours, for pixels from 0 to 1.
 _MEAN, _STD = 0.449, 0.226
@@ -118,30 +116,3 @@ def _hold_statistics(owners: Sequence[nn.Module]):
                 norm.momentum, norm.num_batches_tracked = momentum, counter
 
     return contextlib.nullcontext(), second_pass()
-
-
-def build_hrnet(
-    name: str,
-    *,
-    num_landmarks: int,
-    in_channels: int = 1,
-    head: str = "v2",
-    head_channels: int = 0,
-    recompute: str = "none",
-) -> HRNet:
-    """A randomly initialised HRNet of timm with a landmark head.
-
-    Raises: ValueError where timm knows no such HRNet.
-    """
-    try:
-        backbone = timm.create_model(name, features_only=True, feature_location="", in_chans=in_channels)
-    except RuntimeError as error:
-        known = ", ".join(timm.list_models("hrnet_*"))
-        raise ValueError(f"model.backbone: unknown HRNet '{name}'; timm has {known}") from error
-    widths = backbone.feature_info.channels()[1:]
-    if head == "stride4":
-        # only the finest branch is read: the last exchange unit's other outputs would never see a gradient
-        last = backbone.stage4[-1]
-        last.fuse_layers = last.fuse_layers[:1]
-        return HRNet(backbone, Stride4Head(widths[0], num_landmarks), recompute=recompute)
-    return HRNet(backbone, V2Head(widths, num_landmarks, head_channels or sum(widths)), recompute=recompute)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from landmarks.models.build import build_hrnet
 from landmarks.models.fold import fold_norms
-from landmarks.models.hrnet import build_hrnet
 
 
 @pytest.mark.parametrize("head", ["v2", "stride4"])

@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from landmarks.config import ModelConfig
-from landmarks.models.build import build_model
-from landmarks.models.hrnet import build_hrnet
+from landmarks.models.build import build_hrnet, build_model
 
 
 @pytest.fixture
