@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from landmarks.models.hrnet import HRNet, build_hrnet
+from landmarks.models.build import build_hrnet
+from landmarks.models.hrnet import HRNet
 
 
 def network(level: str) -> HRNet:
