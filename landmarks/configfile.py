@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from pathlib import Path
@@ -46,7 +47,7 @@ def _load_tree(path: Path, above: tuple[Path, ...]):
 
 def override_config(config: Config, overrides: list[str]) -> Config:
     """The same settings with `section.key=value` words applied. Raises: SettingError."""
-    return config_from_dict(_merge(OmegaConf.create(config_to_dict(config)), overrides, "the command line"))
+    return config_from_dict(_merge(_tree_of(config), overrides, "the command line"))
 
 
 def config_from_dict(sections: dict) -> Config:
@@ -72,7 +73,21 @@ def config_to_dict(config: Config) -> dict:
 
 
 def save_config(config: Config, path: Path) -> None:
-    path.write_text(OmegaConf.to_yaml(OmegaConf.create(config_to_dict(config))), encoding="utf-8")
+    path.write_text(OmegaConf.to_yaml(_tree_of(config)), encoding="utf-8")
+
+
+def _tree_of(config: Config):
+    """Settings for OmegaConf, taken literally: `${...}` in a checkpoint of someone else must not be looked up here."""
+    return OmegaConf.create(_escaped(config_to_dict(config)))
+
+
+def _escaped(value):
+    """Text in which OmegaConf sees no `${...}` to replace."""
+    if isinstance(value, dict):
+        return {key: _escaped(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_escaped(part) for part in value]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if isinstance(value, str) else value
 
 
 def _merge(tree, overrides: list[str], where: str) -> dict:
@@ -80,7 +95,7 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         if "=" not in word or "." not in word.split("=")[0]:
             raise SettingError(f"{word}: not a setting; write section.key=value, e.g. train.epochs=50")
     try:
-        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist(overrides))
+        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist([_escaped(word) for word in overrides]))
         plain = OmegaConf.to_container(merged, resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise SettingError(f"{where}: {_first_line(error)}") from error

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from landmarks.config import CHANGEABLE, SECTIONS
+from landmarks.config import CHANGEABLE, SECTIONS, Config, DataConfig
 from landmarks.configfile import config_from_dict, config_to_dict, load_config, override_config, save_config
 from landmarks.settings import SettingError, rules
 
@@ -110,3 +110,12 @@ def test_recipes_with_a_base_keep_their_settings(recipe, size, batch, accumulate
     assert (data.image_size, data.workers, data.cache) == ((size, size), workers, "ram")
     assert (train.batch_size, train.accumulate, train.lr, train.epochs) == (batch, accumulate, lr, epochs)
     assert (train.patience, train.precision, config.model.init_from) == (patience, "fp16", init_from)
+
+
+@pytest.mark.parametrize("root", ["${oc.env:SECRET}", "/data/${x}/y", "C:\\${a}", "/x/${", "a\\\\${b}"])
+def test_text_with_dollar_and_brace_is_never_replaced(root, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET", "leaked")
+    config = Config(data=DataConfig(root=root))
+    assert override_config(config, [f"data.exclude={root}"]).data == DataConfig(root=root, exclude=root)
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml").data.root == root

@@ -69,8 +69,7 @@ def unseen(calibration: Calibration, evaluation: Evaluation) -> np.ndarray:
 
     An image of another data set may have the same id: the hash of its file tells them apart where there is one.
     """
-    hashes = calibration.hashes or ("",) * len(calibration.images)
-    seen = dict(zip(calibration.images, hashes, strict=True))
+    seen = dict.fromkeys(calibration.images, "") | dict(zip(calibration.images, calibration.hashes, strict=False))
     return np.array([_differs(record.image_path, seen.get(record.image_id)) for record in evaluation.records.records], bool)
 
 

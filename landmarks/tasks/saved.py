@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import safetensors
 import torch
 from safetensors.torch import save_file
 
@@ -29,11 +30,11 @@ class Loaded(NamedTuple):
 
 
 def load_model(path: Path) -> Loaded:
-    """The network of a checkpoint in eval mode, with its averaged weights where it has them.
+    """The network of a checkpoint, or of weights alone, in eval mode; with its averaged weights where it has them.
 
     Raises: CheckpointError.
     """
-    content = read_checkpoint(path)
+    content = _read(path)
     try:
         config = config_from_dict(content["config"])
         task = task_type(config).from_dict(config, content["task"])
@@ -49,7 +50,7 @@ def init_from(task: Task, network: Network, path: Path) -> str:
 
     Returns: a line that says what was loaded and what was not. Raises: CheckpointError.
     """
-    content = read_checkpoint(path)
+    content = _read(path)
     try:
         return f"init_from {path}: {task.init_network(network, dict(averaged(content)), content['task'])}"
     except KeyError as error:
@@ -73,6 +74,22 @@ def describe_checkpoint(content: dict) -> str:
     for part, values in (facts | content["config"]).items():
         lines += [f"{part}:", *(f"  {key}: {value}" for key, value in values.items())]
     return "\n".join(lines)
+
+
+def _read(path: Path) -> dict:
+    """A checkpoint `.pt`, or what `write_weights` wrote, as plain tensors and dicts. Raises: CheckpointError."""
+    if path.suffix.lower() != ".safetensors":
+        return read_checkpoint(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            task = json.loads(about["task"]) if "task" in about else {"landmarks": json.loads(about["landmarks"])}
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
+            return {"model": weights, "config": json.loads(about["config"]), "task": task}
+    except KeyError as error:
+        raise CheckpointError(f"{path}: weights without the settings of this project (no {error} in its header)") from error
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read as weights ({str(error).splitlines()[0]})") from error
 
 
 def write_weights(path: Path, content: dict) -> None:

@@ -99,7 +99,7 @@ def checked(page: str) -> Checker:
 def test_one_wrong_pixel_size_is_on_the_first_page(wrong_records, tmp_path, protocol):
     evaluation = predicted(wrong_records, 0.4)
     calibration = calibrate(predicted(wrong_records, 0.4, seed=9), 0.9, {})
-    calibration = replace(calibration, images=("another",))
+    calibration = replace(calibration, images=("another",), hashes=())
     results = judge(evaluation, protocol, calibration)
     figures, devices = results.figures, results.figures.scale.devices
     assert {name for name, device in devices.items() if device.verdict == "impossible"} == {WRONG}
