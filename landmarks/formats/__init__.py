@@ -22,6 +22,7 @@ FORMATS = {
     "predictions": import_module("landmarks.formats.predictions"),
     "slicer": import_module("landmarks.formats.slicer"),
     "table": import_module("landmarks.formats.table"),
+    "xlsx": import_module("landmarks.formats.xlsx"),
     "yolo_pose": import_module("landmarks.formats.yolo_pose"),
     "synthetic": import_module("landmarks.formats.aariz"),
 }

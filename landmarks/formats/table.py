@@ -30,7 +30,11 @@ def scan(root: Path) -> Survey:
     path = root / "landmarks.csv"
     if not path.is_file():
         raise DataError(f"{path}: no such file; a table data set is a folder with images/ and landmarks.csv")
-    table = read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,...")
+    return scan_table(root, read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,..."))
+
+
+def scan_table(root: Path, table: CsvFile) -> Survey:
+    """The rows of a table, however it was read. Raises: DataError."""
     survey = Survey(root=root, landmarks=LandmarkSet(name="table", symbols=_symbols(table), groups=GROUPS))
     images = image_files(root / "images", below=True) if (root / "images").is_dir() else []
     paths = _paths(survey, table, images)
@@ -39,10 +43,10 @@ def scan(root: Path) -> Survey:
         if line in paths:
             _scan_row(survey, table, line, row, paths[line], names[paths[line]], manifest)
     for image in sorted(set(images) - set(paths.values())):
-        error = f"{image}: image without a row in landmarks.csv; add the row or remove the image"
-        survey.add("annotation missing", f"{image.stem}: no row in landmarks.csv", image.stem, error=error)
+        error = f"{image}: image without a row in {table.path.name}; add the row or remove the image"
+        survey.add("annotation missing", f"{image.stem}: no row in {table.path.name}", image.stem, error=error)
     _name_splits(survey, table)
-    _find_percent(survey, path)
+    _find_percent(survey, table.path)
     survey.notes += [table.note, _other_columns(table), passed_over(root / "images", below=True) if images else ""]
     return survey
 

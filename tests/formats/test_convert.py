@@ -1,5 +1,6 @@
 """From one format to another: points and images arrive, what cannot is said, nothing is left half-written."""
 
+import csv
 import json
 import zlib
 
@@ -141,3 +142,30 @@ def test_annotators_are_readers(tmp_path):
     record = read_dataset("labelstudio", tmp_path).records[0]
     np.testing.assert_allclose(record.points_px, [[7.0, 19.5]])
     assert sorted(record.readers) == ["annotator 1", "annotator 2"]
+
+
+def test_a_spreadsheet_reads_like_the_table(synthetic_root, tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    convert(synthetic_root, "aariz", tmp_path / "set", "table")
+    table = read_dataset("table", tmp_path / "set").records
+    book = openpyxl.Workbook()
+    with (tmp_path / "set" / "landmarks.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.reader(file):
+            book.active.append([_number(word) for word in row])
+    (tmp_path / "set" / "landmarks.csv").unlink()
+    book.save(tmp_path / "set" / "landmarks.xlsx")
+    book.close()
+    for one, other in zip(read_dataset("xlsx", tmp_path / "set").records, table, strict=True):
+        np.testing.assert_allclose(one.points_px, other.points_px, atol=1e-9)
+        for name in ("image_id", "split", "device", "pixel_size"):
+            assert getattr(one, name) == getattr(other, name)
+    (tmp_path / "set" / "landmarks.xlsx").write_bytes(b"PK no archive")
+    with pytest.raises(DataError, match=r"landmarks\.xlsx: not an XLSX file"):
+        read_dataset("xlsx", tmp_path / "set")
+
+
+def _number(word):
+    try:
+        return float(word)
+    except ValueError:
+        return word or None
