@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landmarks.check.views import KIND
 from landmarks.formats.survey import Film, Survey
 from landmarks.lateral_shape import lateral_shape
 from landmarks.shape import ShapeModel
@@ -40,7 +41,9 @@ def align_all(survey: Survey, reader: str) -> Shapes | None:
     model = lateral_shape().select(symbols)
     columns = [symbols.index(s) for s in model.symbols]
     enough = min(_LEAST_MODELLED, 1 + len(columns))
-    films = [e for e in survey.films if reader in e.readers and _num_points(e.readers[reader][columns]) >= enough]
+    odd = {name for finding in survey.findings if finding.kind == KIND for name in finding.images}
+    films = [e for e in survey.films if reader in e.readers and e.image_id not in odd]
+    films = [e for e in films if _num_points(e.readers[reader][columns]) >= enough]
     if len(columns) < _LEAST_MODELLED or not films:
         return None
     for _ in range(2 if len(films) >= ENOUGH else 1):

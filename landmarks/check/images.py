@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from landmarks.check.views import check_negatives
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
 from landmarks.formats.survey import Film, Survey
@@ -51,6 +52,8 @@ def check_images(survey: Survey) -> None:
                 if looks.contrast < _LEAST_CONTRAST:
                     line = f"{film.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
                     survey.add("no contrast", f"{line}; look at the film, and replace or exclude it", film.image_id)
+    if found:
+        check_negatives(survey, [looks.film.image_id for looks in found], np.stack([looks.small for looks in found]))
     twins = _identical(survey, found)
     if len(found) > 1:
         _near_identical(survey, found, twins)
