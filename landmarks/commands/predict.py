@@ -1,14 +1,19 @@
-"""Find the landmarks in films: predictions.csv and .json with points in source pixels, and a picture of each.
+"""Find the landmarks in films: predictions.csv and predictions.json with points in source pixels, and a picture of each.
 
 Examples:
     landmarks predict --checkpoint runs/1024_rtx3070ti/checkpoints/best.pt --output found head.png
     landmarks predict --checkpoint model.onnx --output found folder_of_films "more/*.dcm"
+    landmarks predict --checkpoint a.pt --checkpoint b.pt --ruler 120,80,120,1080,100 --output found films
 
-Folders are searched with all folders below them. A film that cannot be read is reported in one line and gives exit code
-2; the others are still processed.
+Folders are read with all folders below them. An interrupted command resumes when it is repeated; several processes under
+torchrun share the films. A film that cannot be read is reported in one line and gives exit code 2; the others are still
+processed. A film that is mirrored, turned or negative is recognised and read so; a picture that is no lateral cephalogram
+is reported and gets no points. Results of DICOM films carry a pseudonym in place of the file's name.
 """
 
-import csv
+import argparse
+import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,67 +23,98 @@ from landmarks.commands.console import write_line
 from landmarks.config import DEVICES
 
 if TYPE_CHECKING:
-    from landmarks.inference.films import Film
-    from landmarks.inference.predictor import Predictor
-
-
-def predict_films(predictor: "Predictor", films: list["Film"], output: Path) -> int:
-    """Writes predictions.csv, predictions.json and overlays/ into `output`; returns how many films could not be read."""
-    from tqdm import tqdm
-
-    from landmarks.draw import overlay, write_picture
-    from landmarks.inference.tracings import stored_film
-    from landmarks.radiograph import ImageError, read_radiograph
-    from landmarks.tracing.reading import write_tracings
-
-    broken, symbols, stored = 0, predictor.landmarks.symbols, []
-    output.mkdir(parents=True, exist_ok=True)
-    unfinished = output / "predictions.csv.part"
-    # a name that is not UTF-8 is written with its bytes as escapes
-    with unfinished.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        rows = csv.writer(file)
-        rows.writerow(["image", "symbol", "x", "y", "peak", "inferred", *(["radius_px"] if predictor.calibration else [])])
-        for film in tqdm(films, unit="film", file=sys.stderr, leave=False):
-            try:
-                radiograph = read_radiograph(film.path)
-            except ImageError as error:
-                write_line(str(error))
-                broken += 1
-                continue
-            gray = radiograph.gray
-            found = predictor(gray)
-            stored.append(stored_film(film.path, radiograph, found, predictor))
-            radii = predictor.radii_px(found)
-            for k, symbol in enumerate(symbols):
-                x, y = found.points_px[0, k]
-                radius = [] if radii is None else [f"{radii[0, k]:.2f}"]
-                inferred = int(found.inferred_px[0, k] > 0)
-                rows.writerow([film.path, symbol, f"{x:.2f}", f"{y:.2f}", f"{found.peaks[0, k]:.3f}", inferred, *radius])
-            picture = output / "overlays" / film.name.with_name(f"{film.name.name}.png")
-            picture.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(picture, overlay(gray, found.points_px[0], symbols=symbols))
-    write_tracings(output / "predictions.json", stored)
-    unfinished.replace(output / "predictions.csv")
-    return broken
+    from landmarks.radiograph import PixelSize
 
 
 def main(words: list[str] | None = None) -> int:
+    args = _parser().parse_args(words)
+    size = _pixel_size(args)
+    from tqdm import tqdm
+
+    from landmarks.inference.ensemble import load_models
+    from landmarks.inference.films import find_films
+    from landmarks.inference.job import Job, finish, open_job, predict_share
+    from landmarks.inference.radii import file_id
+    from landmarks.inference.reading import FilmReader
+    from landmarks.radiograph import load_key
+
+    films = tuple(find_films(args.films))
+    predictor = load_models(args.checkpoint, device=args.device, tta=args.tta)
+    settings = {
+        "--checkpoint": [file_id(path) for path in args.checkpoint],
+        "--tta": args.tta,
+        "pixel size": size.mm if size else None,
+        "--as-it-is": args.as_it_is,
+        "--keep-names": args.keep_names,
+    }
+    key = None if args.keep_names else load_key()
+    job = Job(films=films, output=args.output, settings=settings, as_it_is=args.as_it_is, key=key)
+    if done := open_job(job):
+        write_line(f"{args.output}: resumed; {done} of {len(films)} films are done")
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    reader, num = FilmReader(predictor, pixel_size=size), len(films[rank::ranks])
+    lines = predict_share(job, reader, rank, ranks)
+    for line in tqdm(lines, total=num, unit="film", file=sys.stderr, leave=False, disable=rank > 0 or None):
+        if line:
+            write_line(line)
+    counts = finish(job)
+    return 0 if counts is None else _tell(counts, args.output)
+
+
+def _tell(counts: dict[str, int], output: Path) -> int:
+    missed = counts["read"] - counts["recognised"]
+    more = f"; {missed} not recognised as lateral cephalograms" if missed else ""
+    print(f"{counts['read']} of {counts['films']} films: {output / 'predictions.csv'}, {output / 'overlays'}{more}")
+    return 2 if counts["read"] < counts["films"] else 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = new_parser("predict", __doc__)
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/, or an exported .onnx"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        action="append",
+        help="a .pt of a run's checkpoints/, or an exported .onnx; repeat it for the mean of several",
     )
-    parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv and overlays/")
+    parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv, .json and overlays/")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
+    parser.add_argument("--pixel-size", metavar="MM", help="mm a pixel, or sx,sy, instead of what the films state")
+    parser.add_argument("--ruler", metavar="X1,Y1,X2,Y2,MM", help="two points in the films and the mm between them")
+    parser.add_argument(
+        "--as-it-is", action="store_true", help="read films in no other view, and give points whatever they show"
+    )
+    parser.add_argument("--keep-names", action="store_true", help="results of DICOM films keep the files' names")
     parser.add_argument("films", nargs="+", metavar="FILM", help="film files, folders of them, or wildcards")
-    args = parser.parse_args(words)
-    from landmarks.inference.films import find_films
-    from landmarks.inference.predictor import Predictor
+    return parser
 
-    films = find_films(args.films)
-    if (args.output / "predictions.csv").exists():
-        raise ValueError(f"{args.output / 'predictions.csv'}: exists already; name another --output")
-    predictor = Predictor.load(args.checkpoint, device=args.device, tta=args.tta)
-    broken = predict_films(predictor, films, args.output)
-    print(f"{len(films) - broken} of {len(films)} films: {args.output / 'predictions.csv'}, {args.output / 'overlays'}")
-    return 2 if broken else 0
+
+def _pixel_size(args: argparse.Namespace) -> "PixelSize | None":
+    """Raises: ValueError."""
+    from landmarks.radiograph import PixelSize
+
+    if args.pixel_size and args.ruler:
+        raise ValueError("--ruler: found beside --pixel-size; write one of the two")
+    if args.ruler:
+        numbers = _numbers(args.ruler, "--ruler", (5,), "write x1,y1,x2,y2,mm, e.g. 120,80,120,1080,100")
+        length = math.dist(numbers[:2], numbers[2:4])
+        if length < 1 or numbers[4] <= 0:
+            raise ValueError(f"--ruler: found {args.ruler!r}; write two points at least 1 pixel apart and mm above 0")
+        return PixelSize(mm=(numbers[4] / length,) * 2, origin="a ruler of two points")
+    if args.pixel_size:
+        numbers = _numbers(args.pixel_size, "--pixel-size", (1, 2), "write mm a pixel, e.g. 0.1, or sx,sy")
+        if not all(0.001 <= n <= 10 for n in numbers):
+            raise ValueError(f"--pixel-size: found {args.pixel_size!r}; write mm a pixel, from 0.001 to 10")
+        return PixelSize(mm=(numbers[0], numbers[-1]), origin="given by the user")
+    return None
+
+
+def _numbers(word: str, option: str, counts: tuple[int, ...], advice: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in word.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in counts or not all(map(math.isfinite, numbers)):
+        raise ValueError(f"{option}: found {word!r}; {advice}")
+    return numbers

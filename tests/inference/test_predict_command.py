@@ -31,7 +31,7 @@ def folder(tmp_path, synthetic_root) -> Path:
 @pytest.mark.parametrize("kind", ["checkpoint", "onnx_file"])
 def test_a_tree_with_a_broken_film(folder, tmp_path, capsys, request, kind):
     model, output = request.getfixturevalue(kind), tmp_path / "found"
-    assert predict("--checkpoint", model, "--device", "cpu", "--output", output, folder) == 2
+    assert predict("--as-it-is", "--checkpoint", model, "--device", "cpu", "--output", output, folder) == 2
     told = capsys.readouterr()
     assert "zz.png" in told.err
     assert told.out.startswith("2 of 3 films: ")
@@ -68,7 +68,7 @@ def test_a_name_that_is_not_utf8(tmp_path, folder, onnx_file, capsys):
             file.write(cv2.imencode(".png", np.zeros((40, 40), np.uint8))[1].tobytes())
     except OSError:
         pytest.skip("this file system takes UTF-8 alone")
-    assert predict("--checkpoint", onnx_file, "--output", tmp_path / "found", folder) == 2
+    assert predict("--as-it-is", "--checkpoint", onnx_file, "--output", tmp_path / "found", folder) == 2
     assert capsys.readouterr().out.startswith("3 of 4 films")
     assert "caf\\udce9.png" in (tmp_path / "found" / "predictions.csv").read_text(encoding="utf-8")
 

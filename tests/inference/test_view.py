@@ -42,6 +42,7 @@ def network(gray: np.ndarray, points: np.ndarray, peak: float = 0.7):
             spread_px=np.ones((1, count)),
             outside=np.zeros((1, count)),
             target_px=np.ones(1),
+            inferred_px=np.zeros((1, count)),
         )
 
     return predict
