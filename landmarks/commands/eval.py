@@ -9,9 +9,16 @@ Examples:
 --calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landmarks.commands.arguments import add_settings, new_parser
+
+if TYPE_CHECKING:
+    from landmarks.config import Config
+    from landmarks.evaluation.judge import Results
+    from landmarks.inference.predictor import Predictor
 
 _STRESS = "predict at most this many films (default: 50) under 19 corruptions at 3 strengths as well"
 
@@ -37,38 +44,70 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _evaluate(args, other: list[str]) -> int:
-    from landmarks.configfile import config_from_dict, override_config
-    from landmarks.distributed import join, leave
+    from landmarks.distributed import leave, place
     from landmarks.evaluation.calibration import calibrate_checkpoint
     from landmarks.evaluation.files import evaluation_home
     from landmarks.evaluation.report.stress_section import stress_table
     from landmarks.evaluation.report.write import figures_table, headline, write_report
     from landmarks.evaluation.split import evaluate_split
     from landmarks.evaluation.stress import stress_split
-    from landmarks.inference.predictor import Predictor
 
     if args.stress is not None and args.stress < 1:
         raise ValueError(f"--stress: found {args.stress}; write how many films, 1 or more")
     if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
         raise ValueError(f"{args.checkpoint}: error radii are made for a checkpoint; calibrate that, then export it again")
-    words = [*other, *args.settings]
-    predictor = Predictor.load(args.checkpoint, device=None, tta=args.tta, overrides=words, calibrated=args.calibrate is None)
-    trained = config_from_dict(predictor.card.settings)
-    config = override_config(trained, words)
-    if config.data.image_size != predictor.card.image_size:
-        raise ValueError(f"data.image_size: {args.checkpoint} is made for {list(predictor.card.image_size)} alone")
-    here = join(predictor.network.device)
+    calibrated = args.calibrate is None
+    predictor, config, trained = _open(args.checkpoint, [*other, *args.settings], tta=args.tta, calibrated=calibrated)
     results = evaluate_split(predictor, config, args.split, checkpoint=str(args.checkpoint))
     stress = None if args.stress is None else stress_split(predictor, config, args.split, most=args.stress)
     leave()
-    if here.rank > 0:
+    if place().rank > 0:
         return 0
+    protocol = results.figures.protocol
     if args.calibrate is not None:
-        protocol = results.figures.protocol
         calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
-    name = f"evaluation_{args.split}" + (f"_{config.data.format}" if other else "")
+    name = f"evaluation_{args.split}" + (f"_{protocol.format}" if other else "")
     output = args.output or evaluation_home(args.checkpoint) / name
     write_report(output, results, stress)
     parts = [figures_table(results.figures), headline(results.figures), *([stress_table(stress)] if stress else [])]
     print(*parts, f"report: {output / 'report.html'}", sep="\n\n")
     return 0
+
+
+def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[str] = (), tta: bool = False) -> "Results":
+    """Predicts a split of the checkpoint's data set and compares it with the truth; writes nothing.
+
+    Args:
+        checkpoint: a `.pt` file of a run, or an exported `.onnx`.
+        split: train, valid, test, test1, test2 or all.
+        settings: words `section.key=value` that override the checkpoint's.
+        tta: mean of four shifted views.
+    Returns: `figures` (MRE, SDR and all others with intervals, errors in mm) and `evaluation` (errors of each point).
+    Raises: ValueError naming the file or setting that cannot be used.
+
+    Example:
+        >>> results = evaluate("runs/demo/checkpoints/best.pt", "test")  # doctest: +SKIP
+        >>> results.figures.overall.mre_mm  # doctest: +SKIP
+    """
+    from landmarks.distributed import leave
+    from landmarks.evaluation.split import evaluate_split
+
+    predictor, config, _ = _open(Path(checkpoint), list(settings), tta=tta, calibrated=True)
+    results = evaluate_split(predictor, config, split, checkpoint=str(checkpoint))
+    leave()
+    return results
+
+
+def _open(checkpoint: Path, words: list[str], *, tta: bool, calibrated: bool) -> "tuple[Predictor, Config, Config]":
+    """The predictor, its settings with `words` applied, and those that the checkpoint was trained with."""
+    from landmarks.configfile import config_from_dict, override_config
+    from landmarks.distributed import join
+    from landmarks.inference.predictor import Predictor
+
+    predictor = Predictor.load(checkpoint, device=None, tta=tta, overrides=words, calibrated=calibrated)
+    trained = config_from_dict(predictor.card.settings)
+    config = override_config(trained, words)
+    if config.data.image_size != predictor.card.image_size:
+        raise ValueError(f"data.image_size: {checkpoint} is made for {list(predictor.card.image_size)} alone")
+    join(predictor.network.device)
+    return predictor, config, trained
