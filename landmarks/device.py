@@ -1,8 +1,16 @@
 """The device that a network runs on: which one, in which number format, and how it says that its memory is full."""
 
+import functools
+import logging
+import os
+import shutil
+import subprocess
+
 import torch
 
 from landmarks.config import DEVICES
+
+log = logging.getLogger(__name__)
 
 # Where no kernel of cuDNN finds room, or a library's own allocation fails, torch raises a plain RuntimeError.
 _NO_MEMORY = (
@@ -19,10 +27,12 @@ def choose_device(name: str, index: int = 0) -> torch.device:
     """auto takes the GPU where there is one, `index` on this machine. Raises: ValueError where there is no such device."""
     if name not in DEVICES:
         raise ValueError(f"device: found {name!r}; write one of {', '.join(DEVICES)}")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device: cuda, but {unusable_card() or 'torch sees no CUDA device; write auto or cpu'}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: cuda, but torch sees no CUDA device; write auto or cpu")
+        if name == "cpu" and (line := unusable_card()):
+            log.warning(line)
     if name != "cuda":
         return torch.device(name)
     if index >= torch.cuda.device_count():
@@ -30,6 +40,32 @@ def choose_device(name: str, index: int = 0) -> torch.device:
         raise ValueError(f"device: process {index} of this machine has no GPU ({found} found); lower --nproc_per_node")
     torch.cuda.set_device(index)
     return torch.device(name, index)
+
+
+@functools.cache
+def unusable_card() -> str:
+    """One line about an NVIDIA card of this machine that torch cannot use, and what to install; empty where there is none.
+
+    On Windows `pip install torch` installs a build without CUDA.
+    """
+    program = shutil.which("nvidia-smi")
+    if torch.cuda.is_available() or not program or os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1"):
+        return ""
+    query = [program, "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    if not found:
+        return ""
+    name, _, driver = found.splitlines()[0].partition(", ")
+    card = f"this machine has an NVIDIA card ({name}, driver {driver})"
+    if torch.version.cuda:
+        return f"{card} that torch {torch.__version__} for CUDA {torch.version.cuda} cannot use; install a newer driver"
+    return (
+        f"{card}, but torch {torch.__version__} is built without CUDA; install one with CUDA, as "
+        "https://pytorch.org/get-started/locally shows (Windows, Pip, CUDA), with pip's --force-reinstall"
+    )
 
 
 def usable_precision(precision: str, device: torch.device) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, usable_cores
-from landmarks.device import choose_device
+from landmarks.device import choose_device, unusable_card
 from landmarks.distributed import Place, join, place
 from landmarks.engine.memory import cap_memory
 from landmarks.tasks.task import Network
@@ -25,7 +25,8 @@ def set_up(config: Config) -> tuple[torch.device, Place]:
     device = choose_device(config.train.device, place().local_rank)
     here = join(device.type)
     if device.type == "cpu" and config.train.precision == "fp16":
-        raise ValueError("train.precision: fp16 needs a CUDA device; write bf16 or fp32 (e.g. train.precision=bf16)")
+        why = unusable_card() or "write bf16 or fp32 (e.g. train.precision=bf16)"
+        raise ValueError(f"train.precision: fp16 needs a CUDA device; {why}")
     set_up_torch(config, device)
     return device, here
 
