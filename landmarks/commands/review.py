@@ -21,13 +21,17 @@ log = logging.getLogger(__name__)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _PASSWORD_LETTERS = 12
+_RELEASED = Path(__file__).parents[1] / "weights" / "isbi19.onnx"
 
 
 def _parse(words: list[str] | None) -> argparse.Namespace:
     parser = new_parser("review", __doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("."), help="films (default: the present folder)")
     parser.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="model: an ONNX file, or a .pt file of a run's checkpoints/"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="model, .onnx or .pt (default: the released one)",
     )
     parser.add_argument("--port", type=int, default=8765, help="port (default: 8765; 0 takes a free one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any but 127.0.0.1 needs --password")
@@ -49,6 +53,8 @@ def main(words: list[str] | None = None) -> int:
         store.close()
         print(args.backup)
         return 0
+    if args.checkpoint is None and _RELEASED.is_file():
+        args.checkpoint = _RELEASED
     if args.checkpoint is not None and not args.checkpoint.is_file():
         raise ValueError(f"{args.checkpoint}: no such file; give a model with --checkpoint")
     if args.host not in _LOOPBACK:

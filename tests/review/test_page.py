@@ -171,6 +171,20 @@ def test_two_windows_see_each_other_and_overwrite_nothing(open_page, server):
     until(second, lambda: place(server, "N") != theirs)
 
 
+def test_a_full_disk_is_said_and_the_change_saved_once_there_is_room(open_page, server):
+    page = open_page()
+    open_case(page, "a")
+    full = {"status": 507, "content_type": "application/json", "body": '{"error": "database or disk is full"}'}
+    page.route("**/actions", lambda route: route.fulfill(**full), times=1)
+    page.focus(".point[data-symbol=S]")
+    before = place(server, "S")["y"]
+    page.keyboard.press("Shift+ArrowDown")
+    page.wait_for_selector("#saved.unsaved:has-text('NOT SAVED: the disk is full')")
+    assert place(server, "S")["y"] == before
+    saved(page)
+    assert abs(place(server, "S")["y"] - before - 10) < 0.01
+
+
 def test_markup_stays_text(open_page, server, blank_film):
     evil = "<img src=x onerror=alert(1)>"
     _, _, content = server.ask("POST", "/api/films", blank_film, x_file_name="%3Cimg src=x onerror=alert(1)%3E.png")
