@@ -83,6 +83,11 @@ class DataConfig:
         choices=("stop", "skip"),
         changeable=True,
     )
+    outside: str = setting(
+        "stop",
+        "What an annotated point outside its image does: stop (the run), or drop (it counts as not annotated).",
+        choices=("stop", "drop"),
+    )
     synthetic_num: int = setting(200, "Images of a synthetic set that is made on first use.", low=10)
     synthetic_seed: int = setting(0, "Seed of a synthetic set that is made on first use.")
 

@@ -94,14 +94,25 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
     for word in overrides:
         if "=" not in word or "." not in word.split("=")[0]:
             raise SettingError(f"{word}: not a setting; write section.key=value, e.g. train.epochs=50")
+    # YAML would read the folder 2015 as a number, 'no' as false, and cut a path at ' #'
+    texts = [word for word in overrides if _is_text(word)]
     try:
-        merged = OmegaConf.merge(tree, OmegaConf.from_dotlist([_escaped(word) for word in overrides]))
-        plain = OmegaConf.to_container(merged, resolve=True)
+        rest = [_escaped(word) for word in overrides if word not in texts]
+        plain = OmegaConf.to_container(OmegaConf.merge(tree, OmegaConf.from_dotlist(rest)), resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise SettingError(f"{where}: {_first_line(error)}") from error
     if not isinstance(plain, dict):
         raise SettingError(f"{where}: found {type(plain).__name__}; write sections such as data: and train:")
+    for word in texts:
+        (section, _, name), value = word.split("=", 1)[0].partition("."), word.split("=", 1)[1]
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        plain[section] = (plain.get(section) or {}) | {name: value[1:-1] if quoted else value}
     return plain
+
+
+def _is_text(word: str) -> bool:
+    section, _, name = word.split("=", 1)[0].partition(".")
+    return section in SECTIONS and typing.get_type_hints(SECTIONS[section]).get(name) is str
 
 
 def _section(name: str, kind: type, values: dict):
@@ -127,7 +138,8 @@ def _typed(name: str, hint, value):
         return float(value)
     elif hint in (int, bool, str) and type(value) is hint:
         return value
-    raise SettingError(f"{name}: found {value!r}; write {_spoken(hint)}")
+    quotes = " in quotes, e.g. '2015'" if hint is str and isinstance(value, (int, float)) else ""
+    raise SettingError(f"{name}: found {value!r}; write {_spoken(hint)}{quotes}")
 
 
 def _spoken(hint) -> str:

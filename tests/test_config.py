@@ -1,5 +1,6 @@
 """Settings: every recipe loads, every mistake gets one line that says what to write."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,16 @@ def test_text_with_dollar_and_brace_is_never_replaced(root, tmp_path, monkeypatc
     assert override_config(config, [f"data.exclude={root}"]).data == DataConfig(root=root, exclude=root)
     save_config(config, tmp_path / "config.yaml")
     assert load_config(tmp_path / "config.yaml").data.root == root
+
+
+@pytest.mark.parametrize("root", ["2015", "007", "no", "d #1", "d: 2", "[new] d", "${x}", "a=b", "~/mydata", "ä ö", "C:\\data"])
+def test_a_path_on_the_command_line_is_taken_as_it_stands(root):
+    config = override_config(Config(data=DataConfig()), [f"data.root={root}", "data.val_fraction=0.2"])
+    assert (config.data.root, config.data.val_fraction) == (root, 0.2)
+    assert override_config(config, ["data.exclude=''"]).data == dataclasses.replace(config.data, exclude="")
+
+
+def test_a_path_that_yaml_reads_as_a_number(tmp_path):
+    (tmp_path / "a.yaml").write_text("data:\n  root: 2015\n")
+    with pytest.raises(SettingError, match=r"data.root: found 2015; write a text in quotes, e.g. '2015'"):
+        load_config(tmp_path / "a.yaml")

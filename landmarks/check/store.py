@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from pathlib import Path
 
 from landmarks.config import DataConfig
@@ -22,7 +23,7 @@ def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> 
     path = _stored_path(root, data_format, cache_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
-    unfinished.write_text(json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root)}))
+    unfinished.write_text(json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root, leave_out=cache_dir)}))
     unfinished.replace(path)
 
 
@@ -34,8 +35,9 @@ def stored_findings(data: DataConfig) -> list[str]:
     """
     if data.format in GENERATED:
         return []
-    root, command = Path(data.root), f"python tools/check_data.py --root {data.root} --format {data.format}"
-    path = _stored_path(root, data.format, Path(data.cache_dir))
+    root, cache_dir = Path(data.root).expanduser(), Path(data.cache_dir).expanduser()
+    command = f"landmarks check_data --root {shlex.quote(data.root)} --format {data.format}"
+    path = _stored_path(root, data.format, cache_dir)
     try:
         stored = json.loads(path.read_text())
         known = stored["version"] == CHECK_VERSION
@@ -43,9 +45,9 @@ def stored_findings(data: DataConfig) -> list[str]:
         state = stored["state"]
     except (OSError, ValueError, KeyError, TypeError):
         return [f"data: never checked; {command}"]
-    if not known or state != state_of_files(root):
+    if not known or state != state_of_files(root, leave_out=cache_dir):
         return [f"data: changed since it was checked; {command}"]
-    out = read_exclusions(Path(data.exclude)).keys() if data.exclude else set()
+    out = read_exclusions(Path(data.exclude).expanduser()).keys() if data.exclude else set()
     lines = [text for text, images in findings if not images & out]
     kept = [f"data: {line}" for line in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
@@ -53,18 +55,19 @@ def stored_findings(data: DataConfig) -> list[str]:
     return kept
 
 
-def state_of_files(root: Path) -> str:
-    """Hash of all names, sizes and times below a folder, without reading a file.
+def state_of_files(root: Path, leave_out: Path | None = None) -> str:
+    """Hash of all names, sizes and times below a folder, without reading a file; `leave_out` is our own cache folder.
 
     What cannot be looked at (a link to nothing, a locked folder) is left out, and no link is gone into: it may lead back.
     """
     digest, folders = hashlib.sha256(), [str(root.resolve())]
+    own = str(leave_out.resolve()) if leave_out else ""
     while folders:
         with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
                 with contextlib.suppress(OSError):
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(entry.path)
+                        folders += [entry.path] if entry.path != own else []
                     else:
                         stat = entry.stat()
                         digest.update(os.fsencode(f"{entry.path}|{stat.st_size}|{stat.st_mtime_ns}\n"))
@@ -75,4 +78,6 @@ def _stored_path(root: Path, data_format: str, cache_dir: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root to the folder of the data set")
     name = hashlib.sha256(f"{root.resolve()}|{data_format}".encode()).hexdigest()[:24]
-    return cache_dir / CHECKS_FOLDER / f"{name}.json"
+    # with the set in ./data, the cache folder data/cache lies in the set: a check writes nothing there
+    inside = cache_dir.resolve().is_relative_to(root.resolve())
+    return (Path.home() / ".cache" / "landmarks" if inside else cache_dir) / CHECKS_FOLDER / f"{name}.json"

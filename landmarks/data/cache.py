@@ -90,6 +90,9 @@ def cache_key(paths: list[Path], data: DataConfig) -> str:
         try:
             stat = path.stat()
         except OSError as error:
+            if data.on_error == "skip":
+                digest.update(f"{path}|missing\n".encode())
+                continue
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
         # the change time as well: copying tools set a file's modification time back
         digest.update(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}\n".encode())
@@ -103,7 +106,7 @@ def image_bound(data: DataConfig) -> int:
 
 
 def _choose(key: str, data: DataConfig, num: int) -> str:
-    need, free, folder = num * image_bound(data), available_memory(), Path(data.cache_dir)
+    need, free, folder = num * image_bound(data), available_memory(), Path(data.cache_dir).expanduser()
     sizes = f"the images need at most {_gib(need)}, {_gib(free)} of memory are free"
     if (folder / (key + SUFFIX)).is_file():
         log.info(f"cache: disk (an earlier run left it in {folder})")
@@ -128,7 +131,7 @@ def _free_disk(folder: Path) -> int:
 
 
 def _disk_or_none(key: str, paths: list[Path], data: DataConfig) -> PackedStore | None:
-    final = Path(data.cache_dir) / (key + SUFFIX)
+    final = Path(data.cache_dir).expanduser() / (key + SUFFIX)
     with contextlib.suppress(OSError, ValueError, KeyError):
         return open_pack(final, key)
     try:

@@ -1,14 +1,22 @@
 """Labels against their images: points that lie outside, and a hash by which two runs know that they saw the same."""
 
-import contextlib
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from PIL import ExifTags, Image
 
-from landmarks.data.cache import ImageStore
+from landmarks.config import DataConfig
 from landmarks.formats.records import DataError, Record, RecordSet
 from landmarks.geometry import inside
-from landmarks.radiograph import ImageError
+from landmarks.radiograph import ImageError, read_gray
+
+# Threads that read headers: they wait for the disk.
+_READERS = 8
+# Formats of one page, whose size the first bytes tell; EXIF says which of them lie on their side.
+_PLAIN, _LYING = ("PNG", "JPEG", "BMP"), (5, 6, 7, 8)
 
 
 def fingerprint(records: RecordSet) -> str:
@@ -20,6 +28,27 @@ def fingerprint(records: RecordSet) -> str:
     return digest.hexdigest()[:16]
 
 
+def settle_outside(found: RecordSet, data: DataConfig) -> RecordSet:
+    """Points outside their image, for which `data.outside` says what happens; images that cannot be read are left alone.
+
+    Raises: DataError naming the first such landmark, unless it is dropped or its image is skipped (`data.on_error`).
+    """
+    symbols, kept, dropped = found.landmarks.symbols, [], []
+    with ThreadPoolExecutor(_READERS) as pool:
+        sizes = pool.map(_size_or_none, [record.image_path for record in found.records])
+        for record, size in zip(found.records, sizes, strict=True):
+            line = point_outside(record, size, symbols) if size else ""
+            if line and data.outside == "drop":
+                record = _without_outside(record, size)
+                dropped.append(record.image_id)
+            elif line and data.on_error == "stop":
+                raise DataError(line)
+            kept.append(record)
+    some = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
+    line = f"data.outside: points outside their image are left out in {len(dropped)} images: {some}" if dropped else ""
+    return replace(found, records=tuple(kept), note="\n".join(filter(None, (found.note, line))))
+
+
 def point_outside(record: Record, source_size: tuple[int, int], symbols: tuple[str, ...]) -> str:
     """A line about the first landmark outside its image; empty where all lie inside."""
     outside = record.visible & ~inside(record.points_px, source_size)
@@ -28,13 +57,33 @@ def point_outside(record: Record, source_size: tuple[int, int], symbols: tuple[s
     x, y = record.points_px[int(outside.argmax())]
     return (
         f"{record.image_path}: landmark {symbols[int(outside.argmax())]} at ({x:g}, {y:g}) lies outside the image "
-        f"({source_size[1]} x {source_size[0]} px); mend the point or list the image in data.exclude"
+        f"({source_size[1]} x {source_size[0]} px); correct the point, write data.outside=drop to leave such points out, "
+        "or list the image in data.exclude"
     )
 
 
-def check_points_inside(records: RecordSet, store: ImageStore) -> None:
-    """Raises: DataError naming the first landmark that lies outside its image."""
-    for i, record in enumerate(records.records):
-        with contextlib.suppress(ImageError):
-            if line := point_outside(record, store.image(i)[1], records.landmarks.symbols):
-                raise DataError(line)
+def _without_outside(record: Record, size: tuple[int, int]) -> Record:
+    def cut(points_px: np.ndarray) -> np.ndarray:
+        return np.where(inside(points_px, size)[:, None], points_px, np.nan)
+
+    readers = {reader: cut(points_px) for reader, points_px in record.readers.items()}
+    return replace(record, points_px=cut(record.points_px), readers=readers)
+
+
+def _size_or_none(path: Path) -> tuple[int, int] | None:
+    try:
+        return image_size(path)
+    except ImageError:
+        return None
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an image as it is decoded, of the usual files by their header alone. Raises: ImageError."""
+    try:
+        with Image.open(path) as image:
+            if image.format in _PLAIN:
+                turned = image.format == "JPEG" and image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+                return image.size if turned else image.size[::-1]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        pass
+    return read_gray(path).shape

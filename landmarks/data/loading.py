@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.labels import check_points_inside, point_outside
+from landmarks.data.labels import point_outside, settle_outside
 from landmarks.data.targets import PointTargets, Targets
 from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import RecordSet
@@ -54,7 +54,7 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
 
     Raises: DataError naming what is missing or wrong.
     """
-    return read_dataset(
+    found = read_dataset(
         data.format,
         dataset_root(data),
         split=split,
@@ -66,6 +66,7 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
         landmarks=data.landmarks,
         names=data.names,
     )
+    return settle_outside(found, data)
 
 
 class CephalogramDataset(Dataset):
@@ -137,8 +138,6 @@ def open_samples(
 ) -> CephalogramDataset:
     """The samples of these records, decoded once where there is a cache, every file checked. Raises: DataError."""
     store = open_store(records.records, data)
-    if data.cache != "none":
-        check_points_inside(records, store)
     return CephalogramDataset(records, store, data.image_size, targets=targets, augment=augment, seed=seed)
 
 

@@ -29,7 +29,7 @@ def survey_dataset(data_format: str, root: Path, *, names: str = "") -> Survey:
 
     Raises: DataError where it is no data set of this format at all, or a landmark's name is unknown.
     """
-    module, root = format_named(data_format), Path(root)
+    module, root = format_named(data_format), Path(root).expanduser()
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root (or --root) to the folder of the data set")
     try:
@@ -88,7 +88,7 @@ def read_dataset(
     films, note = films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
     notes = [*survey.notes, note]
     if exclude:
-        films, note = _without_excluded(survey, films, Path(exclude))
+        films, note = _without_excluded(survey, films, Path(exclude).expanduser())
         notes.append(note)
     if not films:
         raise DataError(f"{root}: no images in split '{split}'")

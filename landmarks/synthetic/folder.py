@@ -19,7 +19,9 @@ def dataset_root(data: DataConfig) -> Path:
     format_named(data.format)
     if not data.root and data.format not in GENERATED:
         raise DataError("data.root: found ''; write the folder of the data set")
-    return Path(data.root or f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
+    if data.root:
+        return Path(data.root).expanduser()
+    return Path(f"data/synthetic_v{GENERATOR_VERSION}_{data.synthetic_num}_{data.synthetic_seed}")
 
 
 def make_missing_set(data: DataConfig) -> None:

@@ -210,6 +210,22 @@ def test_files_that_are_none_of_the_data_set(tmp_path):
         assert "never checked" in stored_findings(data)[0]
 
 
+def test_a_set_in_the_folder_of_the_caches(tmp_path, monkeypatch):
+    """With the set in ./data the cache folder data/cache lies in it: nothing is written there, and nothing has changed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("data/**/*"))
+    data = DataConfig(format="table", root="data")
+    store_check({"findings": []}, Path("data"), "table", Path(data.cache_dir))
+    assert sorted(tmp_path.rglob("data/**/*")) == before
+    (tmp_path / "data" / "cache").mkdir()
+    (tmp_path / "data" / "cache" / "a.cache").write_bytes(b"of a training")
+    assert stored_findings(data) == []
+    (tmp_path / "data" / "images" / "a.png").write_bytes(b"new")
+    assert "changed since it was checked" in stored_findings(data)[0]
+
+
 def test_what_is_no_data_set(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         check_dataset(tmp_path / "none", "aariz")

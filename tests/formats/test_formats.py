@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import shutil
 import struct
 import zlib
@@ -10,8 +9,10 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from landmarks.config import DataConfig
+from landmarks.data.labels import image_size
 from landmarks.data.loading import open_dataset, read_split
 from landmarks.formats.records import DataError
 from landmarks.radiograph import ImageError, read_gray
@@ -96,19 +97,45 @@ def test_defects_of_an_aariz_folder(aariz, spoil, line):
     assert str(aariz) in str(caught.value)
 
 
-@pytest.mark.parametrize("cache", ["ram", "none"])
-def test_a_point_outside_its_image(aariz, cache):
+@pytest.mark.parametrize("cache", ["ram", "disk", "none"])
+def test_a_point_outside_its_image(aariz, cache, tmp_path):
+    """Stops before any work, is skipped or is dropped: the same whatever the cache."""
     path = first_annotation(aariz)
     content = json.loads(path.read_text())
     content["landmarks"][0]["value"]["x"] = 99999
     path.write_text(json.dumps(content))
-    line = r"landmark A at \(.*\) lies outside the image"
-    if cache == "ram":
-        with pytest.raises(DataError, match=line):
-            open_train(aariz, cache=cache)
-    else:
-        _, dataset = open_train(aariz, cache=cache)  # images are read one by one, so the sample tells
-        assert sum(bool(re.search(line, dataset[(0, i)].error)) for i in range(len(dataset))) == 1
+    settled = {"cache": cache, "cache_dir": str(tmp_path / "cache"), "ground_truth": "senior"}
+    with pytest.raises(DataError, match=r"landmark A at \(99999, .*\) lies outside the image .*data.outside=drop"):
+        open_train(aariz, **settled)
+    _, dataset = open_train(aariz, on_error="skip", **settled)
+    assert sum("lies outside the image" in dataset[(0, i)].error for i in range(len(dataset))) == 1
+    records, dataset = open_train(aariz, outside="drop", **settled)
+    assert not any(dataset[(0, i)].error for i in range(len(dataset)))
+    dropped = [record for record in records.records if not record.visible[0]]
+    assert [record.image_id for record in dropped] == [path.stem]
+    assert dropped[0].visible[1:].all()
+    assert f"points outside their image are left out in 1 images: {path.stem}" in records.note
+
+
+def test_the_size_of_an_image_by_its_header(tmp_path):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60), dtype=np.uint8))
+    lying = Image.Exif()
+    lying[ExifTags.Base.Orientation] = 6
+    for name, options in {"a.png": {}, "a.bmp": {}, "a.tif": {}, "a.jpg": {}, "turned.jpg": {"exif": lying}}.items():
+        image.save(tmp_path / name, **options)
+        assert image_size(tmp_path / name) == read_gray(tmp_path / name).shape, name
+    assert image_size(tmp_path / "turned.jpg") == (60, 40)
+
+
+@pytest.mark.parametrize("cache", ["ram", "none"])
+def test_a_file_that_has_gone_is_skipped_whatever_the_cache(aariz, cache, tmp_path, monkeypatch):
+    records = read_split(settings(aariz), "train", seed=0)
+    records.records[3].image_path.unlink()
+    monkeypatch.setattr("landmarks.data.loading.read_split", lambda *words, **named: records)
+    with pytest.raises(DataError, match="No such file"):
+        open_train(aariz, cache="ram", cache_dir=str(tmp_path))
+    _, dataset = open_train(aariz, cache=cache, cache_dir=str(tmp_path), on_error="skip")
+    assert [i for i in range(len(dataset)) if dataset[(0, i)].error] == [3]
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[: len(c) // 2], lambda c: b"", lambda c: bytes(50)])
@@ -188,7 +215,7 @@ def test_an_aariz_csv_with_a_decimal_comma(aariz):
 
 
 def test_isbi_layout(isbi_root):
-    data = DataConfig(format="isbi2015", root=str(isbi_root), image_size=(32, 32), val_fraction=0.2)
+    data = DataConfig(format="isbi2015", root=str(isbi_root), image_size=(64, 64), val_fraction=0.2)
     train, valid, test = (read_split(data, split, seed=1) for split in ("train", "valid", "test1"))
     assert [len(part.records) for part in (train, valid, test)] == [8, 2, 2]
     assert train.landmarks == ISBI19

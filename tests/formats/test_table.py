@@ -18,7 +18,7 @@ def write_table(root, rows, images=("a", "b", "c", "d")):
     for name in images:
         cv2.imwrite(str(root / "images" / f"{name}.png"), np.full((50, 40), 90, np.uint8))
     (root / "landmarks.csv").write_text("\n".join(rows) + "\n")
-    return DataConfig(format="table", root=str(root), image_size=(32, 32), val_fraction=0.25)
+    return DataConfig(format="table", root=str(root), image_size=(64, 64), val_fraction=0.25)
 
 
 def test_table_of_a_users_own_data(tmp_path):
