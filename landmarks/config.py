@@ -84,9 +84,7 @@ class DataConfig:
         changeable=True,
     )
     outside: str = setting(
-        "stop",
-        "What an annotated point outside its image does: stop (the run), or drop (it counts as not annotated).",
-        choices=("stop", "drop"),
+        "stop", "A point outside its image: stop (the run) or drop (not annotated).", choices=("stop", "drop")
     )
     synthetic_num: int = setting(200, "Images of a synthetic set that is made on first use.", low=10)
     synthetic_seed: int = setting(0, "Seed of a synthetic set that is made on first use.")
