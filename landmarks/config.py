@@ -83,9 +83,7 @@ class DataConfig:
         choices=("stop", "skip"),
         changeable=True,
     )
-    outside: str = setting(
-        "stop", "A point outside its image: stop (the run) or drop (not annotated).", choices=("stop", "drop")
-    )
+    outside: str = setting("stop", "A point outside its image: stop, or drop (not annotated).", choices=("stop", "drop"))
     synthetic_num: int = setting(200, "Images of a synthetic set that is made on first use.", low=10)
     synthetic_seed: int = setting(0, "Seed of a synthetic set that is made on first use.")
 
