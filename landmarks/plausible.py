@@ -74,8 +74,9 @@ class _Head:
     """The points of one film, and which of them agree with each other."""
 
     def __init__(self, model: ShapeModel, points_px: np.ndarray, peaks: np.ndarray, target_px: float) -> None:
-        self.facing = _facing(model, points_px, peaks)
-        self._model, self._points, self._trust = model, points_px * self.facing, np.clip(peaks, 0.05, 1)
+        self._model, self._trust = model, np.clip(peaks, 0.05, 1)
+        self.facing = model.facing(points_px, self._trust)
+        self._points = points_px * self.facing
         self.kept = np.ones(len(peaks), bool)
         self.placed = self._place()
         self.noise_mm = _NOISE * target_px * self.placed.mm_per_px[0] / np.clip(peaks, 0.1, 1)
@@ -146,14 +147,6 @@ def single_peaks(map_HW: np.ndarray, sigma: float) -> np.ndarray:
         apart.append(np.where(near, rest, 0))
         rest[near] = 0
     return np.stack(apart) if apart else map_HW[None]
-
-
-def _facing(model: ShapeModel, points: np.ndarray, peaks: np.ndarray) -> np.ndarray:
-    """(1, 1), or (-1, 1) where the mirrored points [K, 2] fit the model better: heads may look to either side."""
-    both = points * np.array([[[1.0, 1.0]], [[-1.0, 1.0]]])
-    trust = np.tile(np.clip(peaks, 0.05, 1), (2, 1))
-    off = np.linalg.norm(model.place(both, trust).apply(both) - model.mean, axis=2)
-    return np.array([1.0, 1.0]) if np.median(off[0]) <= np.median(off[1]) else np.array([-1.0, 1.0])
 
 
 def _best(points_mm: np.ndarray, peaks: np.ndarray, expected: np.ndarray, covariance: np.ndarray) -> int | None:

@@ -71,6 +71,11 @@ class Prediction:
         """The rows of all processes; `over_ranks` merges an array whose rows of other ranks are NaN."""
         return Prediction(**{field.name: over_ranks(getattr(self, field.name)) for field in fields(self)})
 
+    def films(self, rows: Sequence[int] | np.ndarray) -> "Prediction":
+        """These films alone, in this order."""
+        rows = np.asarray(rows)
+        return Prediction(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
     def select(self, columns: Sequence[int]) -> "Prediction":
         """The same films with these landmarks alone, in this order."""
         columns = list(columns)

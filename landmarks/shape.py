@@ -77,6 +77,12 @@ class ShapeModel:
             weights = share / (1 + (distance / np.maximum(4.0, 2 * middle)) ** 2) ** 2
         return found
 
+    def facing(self, points: np.ndarray, trust: np.ndarray) -> np.ndarray:
+        """(1, 1), or (-1, 1) where the mirrored points [K, 2], of `trust` [K], fit better: heads may look to either side."""
+        both = points * np.array([[[1.0, 1.0]], [[-1.0, 1.0]]])
+        off = np.linalg.norm(self.place(both, np.stack([trust, trust])).apply(both) - self.mean, axis=2)
+        return np.array([1.0, 1.0]) if np.nanmedian(off[0]) <= np.nanmedian(off[1]) else np.array([-1.0, 1.0])
+
     def align(self, points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points [N, K, 2] turned and scaled onto the mean, in mm, and the scales [N] in mm a px; NaN points stay NaN."""
         placed = self.place(points_px)

@@ -34,6 +34,7 @@ LEVELS = (
         "shape",
         "lateral_shape",
         "plausible",
+        "habit",
         "uncertainty",
         "analyses",
         "superimposition",

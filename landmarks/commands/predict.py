@@ -1,6 +1,7 @@
 """Find the landmarks in films: predictions.csv and predictions.json with points in source pixels, and a picture of each.
 
 Examples:
+    landmarks predict --output found head.png
     landmarks predict --checkpoint runs/1024_rtx3070ti/checkpoints/best.pt --output found head.png
     landmarks predict --checkpoint model.onnx --output found folder_of_films "more/*.dcm"
     landmarks predict --checkpoint a.pt --checkpoint b.pt --ruler 120,80,120,1080,100 --output found films
@@ -12,6 +13,7 @@ is reported and gets no points. Results of DICOM films carry a pseudonym in plac
 """
 
 import argparse
+import logging
 import math
 import os
 import sys
@@ -21,6 +23,8 @@ from typing import TYPE_CHECKING
 from landmarks.commands.arguments import new_parser
 from landmarks.commands.console import write_line
 from landmarks.config import DEVICES
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from landmarks.radiograph import PixelSize
@@ -36,12 +40,16 @@ def main(words: list[str] | None = None) -> int:
     from landmarks.inference.job import Job, finish, open_job, predict_share
     from landmarks.inference.radii import file_id
     from landmarks.inference.reading import FilmReader
+    from landmarks.inference.released import DEFAULT, model_file
     from landmarks.radiograph import load_key
 
     films = tuple(find_films(args.films))
-    predictor = load_models(args.checkpoint, device=args.device, tta=args.tta)
+    models = [model_file(named) for named in args.checkpoint or [DEFAULT]]
+    predictor = load_models(models, device=args.device, tta=args.tta)
+    if predictor.card.licence:
+        log.info(f"terms of the model: {predictor.card.licence}")
     settings = {
-        "--checkpoint": [file_id(path) for path in args.checkpoint],
+        "--checkpoint": [file_id(path) for path in models],
         "--tta": args.tta,
         "pixel size": size.mm if size else None,
         "--as-it-is": args.as_it_is,
@@ -73,9 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--checkpoint",
         type=Path,
-        required=True,
         action="append",
-        help="a .pt of a run's checkpoints/, or an exported .onnx; repeat it for the mean of several",
+        help="a .pt of a run, an exported .onnx, or a released model (default: isbi19); repeat it for the mean of several",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv, .json and overlays/")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")

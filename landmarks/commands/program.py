@@ -16,6 +16,8 @@ COMMANDS = {
     "analyse": "analyse films: a printable page each, with measurements and norms",
     "superimpose": "lay two films of one patient over each other",
     "review": "open the page where films are corrected, measured and printed",
+    "adapt": "adapt a model to a clinic's readers from a few corrected films",
+    "models": "list the models that come with the package",
     "export": "write a checkpoint as an ONNX file that predicts without torch",
     "compare": "compare two evaluations of the same images, paired",
     "get_data": "download a published data set, verify and unpack it",

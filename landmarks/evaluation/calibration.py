@@ -12,7 +12,7 @@ from landmarks.config import Config
 from landmarks.data.loading import read_split
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import Protocol
-from landmarks.formats.records import DataError
+from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference import radii
 from landmarks.inference.radii import FILE_NAME, Calibration, CalibrationError, LandmarkCalibration, file_id
 from landmarks.jsonfile import plain
@@ -98,22 +98,14 @@ def calibrate_checkpoint(
     checkpoint: Path,
     evaluation: Evaluation,
     coverage: float,
-    protocol: Protocol,
+    protocol: Protocol | dict,
     trained: Config,
 ) -> Calibration:
     """Makes error radii of an evaluation and writes them beside the checkpoint; `trained` is how that was trained.
 
     Raises: CalibrationError where images were trained on, or the coverage is no probability.
     """
-    known = _training_images(trained)
-    if not known:
-        log.warning("calibration: the training images are not here to compare with; see to it that these are none of them")
-    images = [record.image_path.resolve() for record in evaluation.records.records]
-    if num := sum(path in known for path in images):
-        raise CalibrationError(
-            f"calibration: the checkpoint was trained on {num} of these {len(images)} images, where its errors are too small; "
-            "calibrate on the validation part"
-        )
+    check_untrained(evaluation.records, trained)
     about = plain(protocol) | {"checkpoint": checkpoint.name, "checkpoint_id": file_id(checkpoint)}
     made = calibrate(evaluation, coverage, about)
     path = checkpoint.parent / FILE_NAME
@@ -122,6 +114,19 @@ def calibrate_checkpoint(
     if made.infinite:
         log.warning(f"infinite radius, too few images for this coverage: {', '.join(made.infinite)}")
     return made
+
+
+def check_untrained(records: RecordSet, trained: Config) -> None:
+    """Raises: CalibrationError where a model trained with these settings has seen some of these images."""
+    known = _training_images(trained)
+    if not known:
+        log.warning("calibration: the training images are not here to compare with; see to it that these are none of them")
+    images = [record.image_path.resolve() for record in records.records]
+    if num := sum(path in known for path in images):
+        raise CalibrationError(
+            f"calibration: the checkpoint was trained on {num} of these {len(images)} images, where its errors are too small; "
+            "use images that it was not trained on, such as the validation part"
+        )
 
 
 def _training_images(trained: Config) -> set[Path]:

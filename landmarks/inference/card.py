@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, fields
 
+from landmarks.habit import Habit
 from landmarks.inference.radii import Calibration, calibration_dict, calibration_from_dict
 from landmarks.jsonfile import plain
 from landmarks.schema import LandmarkSet, landmarks_from_dict, landmarks_to_dict
@@ -30,6 +31,8 @@ class ModelCard:
     calibration: Calibration | None = None
     shape: ShapeModel | None = None
     """Of the training annotations, by which implausible points are placed again; absent where they were too few."""
+    habit: Habit | None = None
+    """Of a clinic's readers, added to the points of an adapted model."""
     checkpoint: str = ""
     """Name and hash of the checkpoint that the network comes from."""
     licence: str = ""
@@ -39,10 +42,11 @@ class ModelCard:
 
 def card_dict(card: ModelCard) -> dict:
     """Plain values for JSON."""
-    content = {part.name: plain(getattr(card, part.name)) for part in fields(card) if part.name != "shape"}
+    content = {part.name: plain(getattr(card, part.name)) for part in fields(card) if part.name not in ("shape", "habit")}
     calibration = None if card.calibration is None else calibration_dict(card.calibration)
     shape = None if card.shape is None else shape_to_dict(card.shape)
-    return content | {"landmarks": landmarks_to_dict(card.landmarks), "calibration": calibration, "shape": shape}
+    content |= {"landmarks": landmarks_to_dict(card.landmarks), "calibration": calibration, "shape": shape}
+    return content | {"habit": None if card.habit is None else card.habit.to_dict()}
 
 
 def card_from_dict(content: dict) -> ModelCard:
@@ -58,6 +62,7 @@ def card_from_dict(content: dict) -> ModelCard:
         precision=str(content["precision"]),
         calibration=None if calibration is None else calibration_from_dict(calibration),
         shape=shape_from_dict(content["shape"]) if content.get("shape") else None,
+        habit=Habit.from_dict(content["habit"]) if content.get("habit") else None,
         checkpoint=str(content["checkpoint"]),
         licence=str(content["licence"]),
         text=str(content["text"]),

@@ -59,6 +59,7 @@ def open_checkpoint(
         settings=config_to_dict(loaded.config),
         calibration=calibration,
         shape=loaded.task.shape if config.heatmap.shape else None,
+        habit=loaded.task.habit,
         checkpoint=f"{path.name} {file_id(path)}",
     )
     model = fold_norms(loaded.model).to(chosen, memory_format=torch.channels_last)

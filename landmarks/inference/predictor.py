@@ -7,11 +7,13 @@ from typing import Protocol
 
 import numpy as np
 
+from landmarks.habit import with_habit
 from landmarks.inference.card import ModelCard
 from landmarks.inference.decode import decode_maps
 from landmarks.inference.onnx import open_onnx
 from landmarks.inference.prepare import gray_film, prepare
 from landmarks.inference.radii import Calibration, fitting, radii_px
+from landmarks.inference.released import model_file
 from landmarks.plausible import place_again, single_peaks
 from landmarks.prediction import NO_SHIFT, Decoded, Prediction, predict_points
 from landmarks.schema import LandmarkSet
@@ -62,7 +64,7 @@ class Predictor:
         overrides: Sequence[str] = (),
         calibrated: bool = True,
     ) -> "Predictor":
-        """A checkpoint `.pt` or an exported `.onnx`, with its error radii where it has any that fit.
+        """A checkpoint `.pt`, an exported `.onnx` or a released model by name, with its error radii where it has any that fit.
 
         Args:
             device: auto, cpu or cuda; None takes the checkpoint's `train.device`.
@@ -72,7 +74,7 @@ class Predictor:
         """
         if not isinstance(path, str | Path):
             raise ValueError(f"model: found {type(path).__name__}; give the path of a checkpoint (.pt) or of an ONNX file")
-        path = Path(path)
+        path = model_file(path)
         if path.suffix.lower() == ".onnx":
             network = open_onnx(path, device=device or "auto")
         else:
@@ -102,9 +104,11 @@ class Predictor:
         shifts = _TTA_SHIFTS if self.tta else NO_SHIFT
         views = [self.network.decode(_shifted(images, dx, dy), self.card.sigma) for dx, dy in shifts]
         found = predict_points(views, to_source, self.card.sigma, shifts)
-        if self.card.shape is None:
-            return found
-        return place_again(self.card.shape, self.landmarks.symbols, found, partial(self._candidates, images, to_source))
+        card, symbols = self.card, self.landmarks.symbols
+        if card.shape is not None:
+            found = place_again(card.shape, symbols, found, partial(self._candidates, images, to_source))
+            found = with_habit(card.habit, card.shape, symbols, found) if card.habit else found
+        return found
 
     def _candidates(self, images: np.ndarray, to_source: np.ndarray, film: int, landmark: int) -> Prediction:
         """The highest peaks of one map, as a prediction of one film with a landmark a peak."""

@@ -14,6 +14,7 @@ from landmarks.data.targets import PointTarget, PointTargets
 from landmarks.formats.reading import chosen_symbols, format_named
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.geometry import apply_map, input_to_heatmap, invert
+from landmarks.habit import Habit
 from landmarks.metrics import format_figure, radial_errors, summarise
 from landmarks.models.build import build_model
 from landmarks.models.hrnet import HRNet
@@ -38,8 +39,10 @@ class LandmarkTask:
     name = "landmarks"
     score: ClassVar = Score(name="MRE")
 
-    def __init__(self, config: Config, landmarks: LandmarkSet, shape: ShapeModel | None = None) -> None:
-        self.landmarks, self.shape = landmarks, shape
+    def __init__(
+        self, config: Config, landmarks: LandmarkSet, shape: ShapeModel | None = None, habit: Habit | None = None
+    ) -> None:
+        self.landmarks, self.shape, self.habit = landmarks, shape, habit
         self._model, self._loss, self._sigma = config.model, config.loss, config.heatmap.sigma
         weights = landmark_weights(config.loss, landmarks)
         self.targets = PointTargets(weights.numpy())
@@ -62,7 +65,8 @@ class LandmarkTask:
     @classmethod
     def from_dict(cls, config: Config, saved: dict) -> "LandmarkTask":
         shape = shape_from_dict(saved["shape"]) if saved.get("shape") else None
-        return cls(config, landmarks_from_dict(saved["landmarks"]), shape)
+        habit = Habit.from_dict(saved["habit"]) if saved.get("habit") else None
+        return cls(config, landmarks_from_dict(saved["landmarks"]), shape, habit)
 
     def check(self, train: RecordSet, valid: RecordSet) -> None:
         annotated = np.any([record.visible for record in train.records], axis=0)
@@ -82,7 +86,8 @@ class LandmarkTask:
 
     def to_dict(self) -> dict:
         shape = None if self.shape is None else shape_to_dict(self.shape)
-        return {"landmarks": landmarks_to_dict(self.landmarks), "shape": shape}
+        habit = None if self.habit is None else self.habit.to_dict()
+        return {"landmarks": landmarks_to_dict(self.landmarks), "shape": shape, "habit": habit}
 
     def describe(self) -> str:
         return f"landmarks: {', '.join(self.landmarks.symbols)}"

@@ -1,0 +1,91 @@
+"""Adapt a model to a clinic: its readers' habit is learned from 3 or more corrected films.
+
+Examples:
+    landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --output runs/clinic
+    landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan
+
+Readers place some landmarks elsewhere by habit. How far, on average, is measured in the frame of the head, shrunk towards
+zero, the more so the fewer films there are, and added to the model's points. Each film is judged by the habit of all
+others; where that does not help, nothing is written. The weights of the network stay as they are.
+"""
+
+import logging
+from pathlib import Path
+
+from landmarks.commands.arguments import new_parser
+
+log = logging.getLogger(__name__)
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = new_parser("adapt", __doc__)
+    parser.add_argument("--checkpoint", type=Path, required=True, help="the base model, a .pt file of a run")
+    parser.add_argument("--data-format", required=True, help="format of the corrected films, such as table")
+    parser.add_argument("--data-root", type=Path, required=True, help="their folder")
+    parser.add_argument("--split", default="all", help="train, valid, test or all (default: all)")
+    parser.add_argument("--ground-truth", default="mean", help="mean, senior or junior, where there are two readers")
+    parser.add_argument("--exclude", default="", help="CSV file image,reason of films to leave out")
+    parser.add_argument("--output", type=Path, help="folder of the adapted model")
+    parser.add_argument("--coverage", type=float, default=0.9, help="of the error radii (default: 0.9)")
+    parser.add_argument("--plan", action="store_true", help="print what more films would bring, and write nothing")
+    args = parser.parse_args(words)
+    if not args.plan and args.output is None:
+        parser.error("name --output, or --plan")
+    if args.checkpoint.suffix.lower() == ".onnx":
+        raise ValueError(f"{args.checkpoint}: an exported model; adapt the checkpoint that it comes from, then export that")
+    if args.output and (args.output / "checkpoints").exists():
+        raise ValueError(f"{args.output}: already holds a model; name another --output")
+    return _adapt(args)
+
+
+def _adapt(args) -> int:
+    from landmarks.configfile import config_from_dict
+    from landmarks.evaluation.adapt import adapt, write_adapted
+    from landmarks.evaluation.calibration import calibrate_checkpoint, check_untrained
+    from landmarks.formats.reading import read_dataset
+    from landmarks.inference.predictor import Predictor
+
+    predictor = Predictor.load(args.checkpoint, device=None, calibrated=False)
+    records = read_dataset(
+        args.data_format, args.data_root, split=args.split, ground_truth=args.ground_truth, exclude=args.exclude
+    )
+    trained = config_from_dict(predictor.card.settings)
+    check_untrained(records, trained)
+    if args.plan:
+        return _plan(predictor, records)
+    made = adapt(predictor, records)
+    print(
+        f"{len(made.before)} films, mean error: {made.before.mean():.3f} {made.unit} before, "
+        f"{made.after.mean():.3f} {made.unit} with the habit of the others"
+    )
+    if not made.helps:
+        print("adapting does not help: these readers place the landmarks as the model does; nothing is written")
+        return 0
+    path = write_adapted(args.checkpoint, args.output, made.habit)
+    protocol = {
+        "split": "films of a clinic, each by the habit of the others",
+        "image_size": trained.data.image_size,
+        "tta": False,
+    }
+    calibrate_checkpoint(path, made.evaluation, args.coverage, protocol, trained)
+    print(_largest(made.habit), f"adapted model: {path}", sep="\n")
+    return 0
+
+
+def _plan(predictor, records) -> int:
+    from landmarks.evaluation.adapt import forecast, learning_curve
+    from landmarks.metrics import format_table
+
+    curve = learning_curve(predictor, records)
+    print(format_table(["films", "error"], [[str(num), f"{error:.3f}"] for num, error in curve.items()]))
+    now = curve[max(curve)]
+    print(f"ten more films: about {forecast(curve, 10):.3f}, {now - forecast(curve, 10):.3f} less than with {max(curve)}")
+    return 0
+
+
+def _largest(habit) -> str:
+    import numpy as np
+
+    length = np.linalg.norm(habit.offset_mm, axis=1)
+    most = [f"{habit.symbols[k]} {length[k]:.1f} mm" for k in np.argsort(-length)[:5]]
+    return f"largest habits: {', '.join(most)}"

@@ -1,0 +1,120 @@
+"""Adapting a model to a clinic: its readers' habit from a handful of corrected films, judged by leaving each film out."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landmarks.checkpointfile import read_checkpoint, write_checkpoint
+from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, true_points, unit_errors
+from landmarks.formats.records import DataError, RecordSet
+from landmarks.habit import Habit, fit_habit, with_habit
+from landmarks.inference.predictor import Predictor
+from landmarks.metrics import known_mean
+from landmarks.prediction import Prediction
+
+log = logging.getLogger(__name__)
+
+LEAST_FILMS = 3
+_DRAWS = 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adapted:
+    """A habit, and the error of each film with the habit of all others."""
+
+    habit: Habit
+    before: np.ndarray
+    """[N] mean error of each film without a habit."""
+    after: np.ndarray
+    unit: str
+    """mm, or px where no film has a pixel size."""
+    evaluation: Evaluation
+    """Of points that the other films' habit moved; radii are made of it."""
+
+    @property
+    def helps(self) -> bool:
+        return float(np.nanmean(self.after)) < float(np.nanmean(self.before))
+
+
+def adapt(predictor: Predictor, records: RecordSet) -> Adapted:
+    """The habit of the readers of these films.
+
+    Raises: DataError where there are too few films or no common landmark, or the model has no shape model.
+    """
+    found, records = _predicted(predictor, records)
+    shape, symbols, true_px = predictor.card.shape, records.landmarks.symbols, true_points(records)
+    films = np.arange(len(found))
+    moved = Prediction.unknown(len(found), len(symbols))
+    for film in films:
+        others = films[films != film]
+        habit = fit_habit(shape, symbols, found.films(others), true_px[others])
+        moved.put(np.array([film]), with_habit(habit, shape, symbols, found.films([film])), np.ones(1, bool))
+    plain, evaluation = evaluate_prediction(records, found), evaluate_prediction(records, moved)
+    errors, unit = unit_errors(plain)
+    return Adapted(
+        habit=fit_habit(shape, symbols, found, true_px),
+        before=known_mean(errors, axis=1),
+        after=known_mean(unit_errors(evaluation)[0], axis=1),
+        unit=unit,
+        evaluation=evaluation,
+    )
+
+
+def learning_curve(predictor: Predictor, records: RecordSet, *, seed: int = 0) -> dict[int, float]:
+    """Mean error of films with the habit of n others, by n (0: without a habit); the mean over drawn subsets."""
+    found, records = _predicted(predictor, records)
+    shape, symbols, true_px = predictor.card.shape, records.landmarks.symbols, true_points(records)
+    rng, num = np.random.default_rng(seed), len(found)
+    curve = {0: float(np.nanmean(unit_errors(evaluate_prediction(records, found))[0]))}
+    for size in sorted({n for n in (1, 2, 3, 5, 7, 10, 15, 20, 30) if n < num} | {num - 1}):
+        errors = []
+        for _ in range(_DRAWS):
+            order = rng.permutation(num)
+            habit = fit_habit(shape, symbols, found.films(order[:size]), true_px[order[:size]])
+            rest = order[size:]
+            tested = RecordSet(landmarks=records.landmarks, records=tuple(records.records[i] for i in rest))
+            moved = with_habit(habit, shape, symbols, found.films(rest))
+            errors.append(np.nanmean(unit_errors(evaluate_prediction(tested, moved))[0]))
+        curve[size] = float(np.mean(errors))
+    return curve
+
+
+def forecast(curve: dict[int, float], more: int) -> float:
+    """Error expected with `more` further films: a + b / n through the last four sizes of a learning curve, never a rise."""
+    sizes = np.array([n for n in curve if n > 0][-4:], dtype=float)
+    now = curve[max(curve)]
+    if len(sizes) < 2:
+        return now
+    slope, floor = np.polyfit(1 / sizes, [curve[int(n)] for n in sizes], 1)
+    return float(min(now, floor + max(slope, 0.0) / (sizes.max() + more)))
+
+
+def write_adapted(base: Path, output: Path, habit: Habit) -> Path:
+    """The base checkpoint with a habit, as checkpoints/best.pt of a folder. Raises: CheckpointError; OSError."""
+    content = read_checkpoint(base)
+    content["task"] = content["task"] | {"habit": habit.to_dict()}
+    path = output / "checkpoints" / "best.pt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_checkpoint(path, content)
+    return path
+
+
+def _predicted(predictor: Predictor, records: RecordSet) -> tuple[Prediction, RecordSet]:
+    """Predictions and records of the landmarks that both have."""
+    symbols = predictor.landmarks.common_with(records.landmarks)
+    if predictor.card.shape is None:
+        raise DataError("the base model has no shape model (it was trained on fewer than 30 films); train it on more")
+    if predictor.card.habit is not None:
+        raise DataError("the base model is adapted already; adapt the model that it comes from")
+    if len(predictor.card.shape.select(symbols).symbols) < 5:
+        raise DataError(f"the films and the model share {len(symbols)} landmarks; five or more are needed")
+    if len(records.records) < LEAST_FILMS:
+        raise DataError(f"found {len(records.records)} films; adapting needs {LEAST_FILMS} or more")
+    if left := [symbol for symbol in records.landmarks.symbols if symbol not in symbols]:
+        log.warning(f"the model does not know {', '.join(left)}: left out")
+    whole = Prediction.unknown(len(records.records), len(predictor.landmarks))
+    for film, record in enumerate(records.records):
+        whole.put(np.array([film]), predictor(record.image_path), np.ones(1, bool))
+    return whole.select([predictor.landmarks.index(symbol) for symbol in symbols]), records.select(symbols)

@@ -1,0 +1,93 @@
+"""Adapting: each film is judged by the habit of the others; what does not help is not written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from landmarks.checkpointfile import read_checkpoint, write_checkpoint
+from landmarks.commands import adapt as command
+from landmarks.evaluation.adapt import adapt, forecast, learning_curve, write_adapted
+from landmarks.formats.records import DataError, Record, RecordSet
+from landmarks.inference.card import ModelCard
+from landmarks.prediction import Prediction
+from landmarks.schema import LandmarkSet
+from landmarks.shape import fit_shape
+
+LANDMARKS = LandmarkSet(name="eight", symbols=tuple("ABCDEFGH"))
+MEAN_PX = np.array([[60, 60], [180, 70], [160, 180], [100, 220], [50, 200], [40, 100], [120, 120], [80, 160]], dtype=float)
+
+
+class Model:
+    """A predictor that finds every film's points with an error of 1 px an axis."""
+
+    landmarks = LANDMARKS
+
+    def __init__(self, num: int) -> None:
+        rng = np.random.default_rng(0)
+        self.heads = MEAN_PX + rng.normal(0, 3, (num, 8, 2))
+        self._found = self.heads + rng.normal(0, 1, self.heads.shape)
+        training = MEAN_PX + rng.normal(0, 3, (60, 8, 2))
+        shape = fit_shape(training, LANDMARKS.symbols, np.ones((60, 2)))
+        self.card = ModelCard(landmarks=LANDMARKS, image_size=(256, 224), sigma=1.0, margin=1.25, shape=shape)
+
+    def __call__(self, film: Path) -> Prediction:
+        return Prediction.of_points(self._found[int(film.stem)][None])
+
+    def records(self, habit_px: float) -> RecordSet:
+        """Readers who put D further to the right, and X, which the model does not know."""
+        points = np.concatenate([self.heads, self.heads[:, :1]], axis=1)
+        points[:, 3, 0] += habit_px
+        symbols = LandmarkSet(name="nine", symbols=(*LANDMARKS.symbols, "X"))
+        every = (
+            Record(image_id=f"{i}", image_path=Path(f"{i}.png"), points_px=p, pixel_size=(1.0, 1.0), device="", split="all")
+            for i, p in enumerate(points)
+        )
+        return RecordSet(landmarks=symbols, records=tuple(every))
+
+
+def test_a_habit_helps_on_films_that_did_not_make_it():
+    model = Model(12)
+    made = adapt(model, model.records(habit_px=6.0))
+    assert made.helps
+    assert made.unit == "mm"
+    assert made.after.mean() < 0.8 * made.before.mean()
+    assert made.evaluation.records.landmarks.symbols == LANDMARKS.symbols
+    assert np.argmax(np.linalg.norm(made.habit.offset_mm, axis=1)) == 3
+
+
+def test_learning_curve_falls_and_forecasts_no_miracles():
+    model = Model(12)
+    curve = learning_curve(model, model.records(habit_px=6.0))
+    assert min(curve) == 0
+    assert max(curve) == 11
+    assert curve[11] < curve[3] < curve[1] < curve[0]
+    assert 0.8 * curve[11] < forecast(curve, 10) <= curve[11]
+
+
+def test_too_few_films_and_too_few_common_landmarks_are_refused():
+    model = Model(2)
+    with pytest.raises(DataError, match="found 2 films"):
+        adapt(model, model.records(3.0))
+    model = Model(4)
+    with pytest.raises(DataError, match="share 3 landmarks"):
+        adapt(model, model.records(3.0).select(tuple("ABCX")))
+
+
+def test_adapted_checkpoint_is_the_base_with_a_habit(tmp_path):
+    model = Model(5)
+    habit = adapt(model, model.records(6.0)).habit
+    base = tmp_path / "base.pt"
+    write_checkpoint(base, {"model": {}, "config": {"data": {}}, "task": {"landmarks": {}, "shape": None}})
+    content = read_checkpoint(write_adapted(base, tmp_path / "clinic", habit))
+    assert content["task"]["habit"]["num_films"] == 5
+    assert content["config"] == read_checkpoint(base)["config"]
+
+
+def test_command_wants_an_output_and_a_checkpoint(tmp_path, capsys):
+    words = ["--data-format", "table", "--data-root", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        command.main(["--checkpoint", "a.pt", *words])
+    assert "--output" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="exported model"):
+        command.main(["--checkpoint", "a.onnx", "--plan", *words])
