@@ -1,13 +1,13 @@
 """Every backbone that `model.backbone` accepts gives maps of the promised size."""
 
 import pytest
-import timm
 import torch
 
 from landmarks.models.build import build_hrnet
 
 
-@pytest.mark.parametrize("name", timm.list_models("hrnet_*"))
+# timm's other HRNets differ from these in their widths alone
+@pytest.mark.parametrize("name", ["hrnet_w18_small", "hrnet_w18_small_v2", "hrnet_w32", "hrnet_w64"])
 def test_a_backbone_gives_maps_of_a_quarter_of_its_input(name):
     with torch.device("meta"), torch.no_grad():  # sizes alone
         network = build_hrnet(name, num_landmarks=7)
