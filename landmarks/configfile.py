@@ -19,7 +19,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
     Args:
         path: YAML file with the sections of `Config`; `base: other.yaml` names a recipe in the same folder to start from.
-        overrides: words `section.key=value`, which win over the file.
+        overrides: words `section.key=value`, which override the file.
     Raises: SettingError on an unreadable file, an unknown setting, a wrong type or an impossible value.
     """
     path = Path(path)

@@ -79,5 +79,5 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a pass failed for want of memory, in any of torch's and its libraries' words."""
+    """Whether a pass ran out of memory, by the message of torch or one of its libraries."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)

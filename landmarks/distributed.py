@@ -21,11 +21,11 @@ EVERY_RANK = {"every_rank": True}
 _MESSAGE_SIZE = 2**23
 
 
-class Place(NamedTuple):
+class RankInfo(NamedTuple):
     """This process among all of a run."""
 
     rank: int = 0
-    """Number over all machines; rank 0 writes and speaks."""
+    """Number over all machines; rank 0 writes files and log lines."""
     size: int = 1
     local_rank: int = 0
     """Number on this machine, which is also its GPU."""
@@ -33,15 +33,15 @@ class Place(NamedTuple):
     """How many share this machine's memory and cores."""
 
 
-def place() -> Place:
-    """Where torchrun put this process; alone without torchrun."""
+def rank_info() -> RankInfo:
+    """Rank of this process as torchrun gives it; a single process without torchrun."""
     names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
-    return Place(**{field: int(os.environ[name]) for field, name in names.items() if name in os.environ})
+    return RankInfo(**{field: int(os.environ[name]) for field, name in names.items() if name in os.environ})
 
 
-def join(device_type: str) -> Place:
+def join(device_type: str) -> RankInfo:
     """Meets the other processes: nccl between GPUs, gloo between processors and on Windows, which has no nccl."""
-    here = place()
+    here = rank_info()
     if here.size > 1 and not distributed.is_initialized():
         # a rank that died ends the others after this long, not after torch's 10 to 30 minutes
         limit = timedelta(seconds=float(os.environ.get("LANDMARKS_TIMEOUT", "600")))
@@ -102,7 +102,7 @@ def from_rank_0(make: Callable):
     if not distributed.is_initialized():
         return make()
     box = [None, None]
-    if place().rank == 0:
+    if rank_info().rank == 0:
         try:
             box[0] = make()
         except (ValueError, OSError) as error:

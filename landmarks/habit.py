@@ -11,7 +11,7 @@ import numpy as np
 from landmarks.prediction import Prediction
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel, Similarity
 
-# A film whose difference lies this far from the others' (mm) has next to no say.
+# A film whose difference lies this far from the others' (mm) has almost no weight.
 _FAR_MM = 4.0
 # What is assumed before any film is seen: scatter of a point along an axis, mm, and with how many films' weight.
 _SCATTER_MM, _WEIGHT = 1.5, 4.0

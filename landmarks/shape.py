@@ -60,7 +60,7 @@ class ShapeModel:
     def place(self, points: np.ndarray, trust: np.ndarray | None = None) -> Similarity:
         """The maps that turn and scale points [N, K, 2] onto the mean; a robust fit.
 
-        A point far from where the others put it has next to no say. NaN points and points of `trust` 0 ([N, K], 0 to 1)
+        A point far from where the others put it has almost no weight. NaN points and points of `trust` 0 ([N, K], 0 to 1)
         have none.
         """
         visible = np.isfinite(points).all(axis=2) & (True if trust is None else trust > 0)

@@ -144,8 +144,8 @@ def conformal_radius(scores: np.ndarray, coverage: float) -> float:
     """
     known = np.sort(scores[np.isfinite(scores)])
     # 10 x 0.9 is 9.000000000000002 in floating point, which must not ask for the tenth
-    place = math.ceil((known.size + 1) * coverage - 1e-9)
-    return float(known[place - 1]) if 0 < place <= known.size else math.inf
+    position = math.ceil((known.size + 1) * coverage - 1e-9)
+    return float(known[position - 1]) if 0 < position <= known.size else math.inf
 
 
 class Agreement(NamedTuple):
@@ -193,8 +193,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(np.isfinite(p_values))
     order = known[np.argsort(p_values[known], kind="stable")]
     highest = 0.0
-    for place, index in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - place) * p_values[index]))
+    for position, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - position) * p_values[index]))
         corrected[index] = highest
     return corrected
 

@@ -97,5 +97,5 @@ def test_the_command_writes_page_and_tables(tmp_path, capsys):
     html = (tmp_path / "out" / "superimposition.html").read_text()
     assert "+0.7" in html  # Ricketts's facial depth: 0.33 a year over 2 years
     assert (tmp_path / "out" / "movements.csv").read_text().startswith("symbol,forward_mm,down_mm,distance_mm")
-    with pytest.raises(ValueError, match="is there already"):
+    with pytest.raises(ValueError, match="exists already"):
         main([str(source), "--output", str(tmp_path / "out"), "--no-pdf"])

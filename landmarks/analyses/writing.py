@@ -41,7 +41,7 @@ class Wanted:
 def write_analyses(films: Sequence[StoredFilm], wanted: Wanted, output: Path, *, pdf: bool) -> None:
     """A page a film, then analyses.csv and analyses.json."""
     if (output / "analyses.csv").exists():
-        raise ValueError(f"{output / 'analyses.csv'}: is there already; name another --output")
+        raise ValueError(f"{output / 'analyses.csv'}: exists already; choose another --output")
     output.mkdir(parents=True, exist_ok=True)
     chromium = find_chromium() if pdf else None
     if pdf and chromium is None:
@@ -132,7 +132,7 @@ def write_superimposition(
 ) -> None:
     """superimposition.html and .pdf, movements.csv, changes.csv. Raises: ValueError where they are there already."""
     if (output / "movements.csv").exists():
-        raise ValueError(f"{output / 'movements.csv'}: is there already; name another --output")
+        raise ValueError(f"{output / 'movements.csv'}: exists already; choose another --output")
     output.mkdir(parents=True, exist_ok=True)
     coverage = errors.coverage if errors and found.movements[0].forward_half is not None else None
     page = output / "superimposition.html"

@@ -38,7 +38,7 @@ _WARM_UP_BATCHES = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", required=True, help="recipe, a YAML file of configs/")
     parser.add_argument("--seconds", type=float, default=15, help="how long each loader is measured (default: 15)")
-    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
+    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that override the recipe's")
 
 
 def run(args: argparse.Namespace) -> dict:

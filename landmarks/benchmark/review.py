@@ -67,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Prints the table and returns its figures."""
     figures: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         _fill(folder / "few", args.film, num=3)
         _fill(folder / "many", args.film, num=3, rows=5000)
         with served(folder / "few", args.checkpoint) as (process, address):

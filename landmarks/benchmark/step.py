@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=at_least_one, default=5, help="optimizer steps that are measured, after three that are not"
     )
-    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that win over the recipe's")
+    parser.add_argument("settings", nargs="*", metavar="section.key=value", help="settings that override the recipe's")
 
 
 def run(args: argparse.Namespace) -> dict:

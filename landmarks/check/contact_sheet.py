@@ -1,4 +1,4 @@
-"""A contact sheet of suspicious images: each with its points, the accused ones ringed, and what is said of it."""
+"""A contact sheet of suspicious images: each with its points, the flagged ones ringed, and what is said of it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _RING = (60, 60, 255)
 
 
 def write_contact_sheet(survey: Survey, path: Path) -> None:
-    """One tile for each accused image of a finding, pairs side by side, as a PNG; no file where none is accused."""
+    """One tile for each flagged image of a finding, pairs side by side, as a PNG; no file where none is flagged."""
     by_id = {film.image_id: film for film in survey.films}
     tiles = []
     for finding in _chosen(survey.findings):
@@ -63,7 +63,7 @@ def _tile(survey: Survey, finding: Finding, film: Film) -> np.ndarray:
 
 
 def _window(survey: Survey, finding: Finding, film: Film, size: tuple[int, int]) -> tuple[float, float, float]:
-    """Left, top and side of the square that is shown: the whole image, or the part around the accused points."""
+    """Left, top and side of the square that is shown: the whole image, or the part around the flagged points."""
     symbols = survey.landmarks.symbols
     rows = [symbols.index(s) for s in finding.symbols if s in symbols]
     points = [p[rows] for p in film.readers.values()]

@@ -25,7 +25,7 @@ class Check:
     devices: list[DeviceScale]
 
     @property
-    def accused(self) -> set[str]:
+    def flagged(self) -> set[str]:
         """Ids of all images that a finding names."""
         return {name for finding in self.survey.findings for name in finding.images}
 
@@ -33,7 +33,7 @@ class Check:
         survey = self.survey
         return {
             "num_images": len(survey.films),
-            "num_accused": len(self.accused),
+            "num_flagged": len(self.flagged),
             "kinds": kinds(survey),
             "devices": scale_to_dict(self.devices),
             "findings": [{name: getattr(f, name) for name in _TOLD} for f in survey.findings],
@@ -66,12 +66,12 @@ def check_report(check: Check) -> str:
         parts.append(format_table(["finding", "number"], [[kind, str(num)] for kind, num in kinds(survey).items()]))
         parts.append("\n".join(f"{finding.kind}: {finding.text}" for finding in survey.findings))
     num = len(survey.films)
-    parts.append(f"{num} images, {len(check.accused)} of them accused, {len(survey.findings)} findings")
+    parts.append(f"{num} images, {len(check.flagged)} of them flagged, {len(survey.findings)} findings")
     return "\n\n".join(parts)
 
 
 def write_check(check: Check, output: Path) -> None:
-    """check.json, check.txt and contact_sheet.png (where an image is accused)."""
+    """check.json, check.txt and contact_sheet.png (where an image is flagged)."""
     output.mkdir(parents=True, exist_ok=True)
     (output / "check.json").write_text(json.dumps(check.to_dict(), indent=1) + "\n")
     (output / "check.txt").write_text(check_report(check) + "\n", encoding="utf-8", errors="backslashreplace")

@@ -58,7 +58,7 @@ def stored_findings(data: DataConfig) -> list[str]:
 def state_of_files(root: Path, leave_out: Path | None = None) -> str:
     """Hash of all names, sizes and times below a folder, without reading a file; `leave_out` is our own cache folder.
 
-    What cannot be looked at (a link to nothing, a locked folder) is left out, and no link is gone into: it may lead back.
+    What cannot be looked at (a link to nothing, a locked folder) is left out, and links are not followed: they may lead back.
     """
     digest, folders = hashlib.sha256(), [str(root.resolve())]
     own = str(leave_out.resolve()) if leave_out else ""

@@ -10,7 +10,7 @@ from landmarks.formats.survey import Finding, Survey
 # their shape alone (both readers wrong alike) tells nothing, only that the readers contradict each other.
 _EXCHANGED = 16.0
 _CONTRADICTED = 18.0
-# Landmarks that lie nearer together cannot be told apart, and their exchange changes next to nothing.
+# Landmarks that lie nearer together cannot be distinguished, and exchanging them changes almost nothing.
 _LEAST_APART_MM = 1.5
 _LIKELY_SWAPS = (("Li", "Ls"), ("UPM", "LPM"), ("Me", "Gn"), ("UIT", "LIT"), ("UMT", "LMT"), ("Gn", "Pog"), ("Me", "Pog"),
                  ("UIA", "LIA"), ("UIT", "UIA"), ("LIT", "LIA"), ("A", "B"), ("ANS", "PNS"), ("S", "N"), ("Or", "Po"),

@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--data-root", help="another data set than the checkpoint's")
     parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
     parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
-    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
+    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
     parser.add_argument("--stress", type=int, nargs="?", const=50, metavar="FILMS", help=_STRESS)
     add_settings(parser, "the checkpoint's")
@@ -44,7 +44,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _evaluate(args, other: list[str]) -> int:
-    from landmarks.distributed import leave, place
+    from landmarks.distributed import leave, rank_info
     from landmarks.evaluation.calibration import calibrate_checkpoint
     from landmarks.evaluation.files import evaluation_home
     from landmarks.evaluation.report.stress_section import stress_table
@@ -61,7 +61,7 @@ def _evaluate(args, other: list[str]) -> int:
     results = evaluate_split(predictor, config, args.split, checkpoint=str(args.checkpoint))
     stress = None if args.stress is None else stress_split(predictor, config, args.split, most=args.stress)
     leave()
-    if place().rank > 0:
+    if rank_info().rank > 0:
         return 0
     protocol = results.figures.protocol
     if args.calibrate is not None:

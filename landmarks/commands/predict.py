@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv, .json and overlays/")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")
-    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more exact, four times as long")
+    parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")
     parser.add_argument("--pixel-size", metavar="MM", help="mm a pixel, or sx,sy, instead of what the films state")
     parser.add_argument("--ruler", metavar="X1,Y1,X2,Y2,MM", help="two points in the films and the mm between them")
     parser.add_argument(

@@ -32,7 +32,7 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     args = _parse(words)
     from landmarks.configfile import load_config
-    from landmarks.distributed import place
+    from landmarks.distributed import rank_info
     from landmarks.engine.stopping import Stopped, TrainingError
     from landmarks.metrics import format_figure
 
@@ -45,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
     except TrainingError as error:
         write_line(str(error))
         return 1
-    if place().rank == 0:
+    if rank_info().rank == 0:
         best = f"{format_figure(summary['best'], 3)} {summary['unit']} at epoch {summary['best_epoch']}"
         print(f"{args.output / 'checkpoints' / 'best.pt'}: best validation {summary['score']} {best}")
     return 0

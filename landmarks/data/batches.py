@@ -8,7 +8,7 @@ import numpy as np
 class BatchPlan:
     """Which (epoch, index) pairs make which batch: a new order every epoch by (seed, epoch), or the given order.
 
-    `start` batches are left out at the front, so that a resumed epoch goes on where it stopped. Of several ranks each
+    `start` batches are left out at the front, so that a resumed epoch continues where it stopped. Of several ranks each
     takes its share of every batch; a rank that gets nothing of a short last batch gets a filler, ~index.
 
     Raises: ValueError where a batch is smaller than the number of ranks.

@@ -20,7 +20,7 @@ import numpy as np
 from landmarks.config import DataConfig
 from landmarks.data.packfile import CACHE_VERSION, PackedStore, open_pack, write_pack
 from landmarks.data.resources import available_memory
-from landmarks.distributed import place
+from landmarks.distributed import rank_info
 from landmarks.filelock import exclusive, is_held
 from landmarks.formats.records import DataError, Record
 from landmarks.images import shrink
@@ -111,7 +111,7 @@ def _choose(key: str, data: DataConfig, num: int) -> str:
     if (folder / (key + SUFFIX)).is_file():
         log.info(f"cache: disk (an earlier run left it in {folder})")
         return "disk"
-    if need < free / 2 or (place().local_size > 1 and _has_note(key)):
+    if need < free / 2 or (rank_info().local_size > 1 and _has_note(key)):
         log.info(f"cache: ram ({sizes})")
         return "ram"
     if need < _free_disk(folder):
@@ -188,7 +188,7 @@ def _lock_of(final: Path) -> Path:
 def _ram_or_none(key: str, paths: list[Path], data: DataConfig) -> PackedStore | None:
     """One copy for all workers and all training processes of a machine."""
     try:
-        if place().local_size > 1 and hasattr(os, "memfd_create"):
+        if rank_info().local_size > 1 and hasattr(os, "memfd_create"):
             return _shared_by_ranks(key, paths, data)
         return _in_memory(key, paths, data)
     except OSError as error:

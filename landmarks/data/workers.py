@@ -19,7 +19,7 @@ from landmarks.config import DataConfig
 from landmarks.data.batches import BatchPlan
 from landmarks.data.resources import available_memory, keep_freed_memory, usable_cores
 from landmarks.data.slots import ImageSlots, shared_bytes
-from landmarks.distributed import place
+from landmarks.distributed import rank_info
 from landmarks.formats.records import DataError
 
 _MOST_WORKERS = 8
@@ -134,7 +134,7 @@ def loader_settings(data: DataConfig, *, batch_size: int, cuda: bool) -> tuple[i
     """
     if data.workers >= 0:
         return data.workers, data.prefetch
-    ranks = place().local_size
+    ranks = rank_info().local_size
     cores, memory = usable_cores() // ranks, available_memory() // ranks // 4
     workers = min(_MOST_WORKERS, cores if cuda else 1)
     prefetch = max(data.prefetch, -(-_IMAGES_AHEAD // batch_size))

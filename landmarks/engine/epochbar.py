@@ -24,7 +24,7 @@ class EpochBar:
             file=sys.stderr,
             mininterval=0.5 if sys.stderr.isatty() else 60,
             leave=False,
-            disable=run.learner.place.rank > 0,
+            disable=run.learner.ranks.rank > 0,
         )
 
     def __enter__(self) -> "EpochBar":

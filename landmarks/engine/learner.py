@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from landmarks.config import Config
-from landmarks.distributed import Place, share_from_rank_0, sum_over_ranks
+from landmarks.distributed import RankInfo, share_from_rank_0, sum_over_ranks
 from landmarks.engine.checkpoint import (
     Progress,
     capture_generators,
@@ -30,7 +30,7 @@ class Learner:
     config: Config
     task: Task
     device: torch.device
-    place: Place
+    ranks: RankInfo
     model: Network
     net: nn.Module
     """What a step calls: the model, or its compiled form."""
@@ -85,7 +85,7 @@ class Learner:
 
 
 def make_learner(
-    config: Config, task: Task, device: torch.device, here: Place, *, num_batches: int, share: int, fresh: bool = True
+    config: Config, task: Task, device: torch.device, here: RankInfo, *, num_batches: int, share: int, fresh: bool = True
 ) -> tuple[Learner, str]:
     """A learner before its first step, and a line about the weights that it starts from, if any.
 
@@ -107,7 +107,7 @@ def make_learner(
         config=config,
         task=task,
         device=device,
-        place=here,
+        ranks=here,
         model=model,
         net=compile_network(model, device) if train.compile else model,
         ema=Ema(model, train.ema_epochs * windows) if train.ema_epochs else None,

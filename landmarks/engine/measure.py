@@ -9,7 +9,7 @@ import torch
 from landmarks.config import Config
 from landmarks.data.loading import Sample
 from landmarks.device import is_out_of_memory
-from landmarks.distributed import Place
+from landmarks.distributed import RankInfo
 from landmarks.engine.learner import Learner, make_learner
 from landmarks.engine.memory import CONTEXT_BYTES, MIB
 from landmarks.engine.network import set_up_torch
@@ -54,7 +54,7 @@ def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -
         replace(config, model=replace(config.model, init_from="", pretrained=False), train=replace(train, compile=False)),
         task,
         device,
-        Place(),
+        RankInfo(),
         num_batches=100 * choice.accumulate,
         share=choice.micro_batch,
     )

@@ -1,4 +1,4 @@
-"""Device memory: its cap, and how a window that did not fit is taken back and worked through in smaller pieces."""
+"""Device memory: its cap, and how a window that did not fit is undone and repeated in smaller pieces."""
 
 import sys
 

@@ -10,19 +10,19 @@ from torch import nn
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, usable_cores
 from landmarks.device import choose_device, unusable_card
-from landmarks.distributed import Place, join, place
+from landmarks.distributed import RankInfo, join, rank_info
 from landmarks.engine.memory import cap_memory
 from landmarks.tasks.task import Network
 
 log = logging.getLogger(__name__)
 
 
-def set_up(config: Config) -> tuple[torch.device, Place]:
-    """The device of this process and its place among all, torch's switches set.
+def set_up(config: Config) -> tuple[torch.device, RankInfo]:
+    """The device and the ranks of this process, torch's switches set.
 
     Raises: ValueError where there is no such device, or not for this precision.
     """
-    device = choose_device(config.train.device, place().local_rank)
+    device = choose_device(config.train.device, rank_info().local_rank)
     here = join(device.type)
     if device.type == "cpu" and config.train.precision == "fp16":
         why = unusable_card() or "write bf16 or fp32 (e.g. train.precision=bf16)"
@@ -36,7 +36,7 @@ def set_up_torch(config: Config, device: torch.device) -> None:
     if device.type == "cpu":
         keep_freed_memory()
         # a container's share of the processor, not the host's cores: threads without a core of their own wait in line
-        automatic = max(1, min(torch.get_num_threads(), usable_cores() // place().local_size))
+        automatic = max(1, min(torch.get_num_threads(), usable_cores() // rank_info().local_size))
         torch.set_num_threads(config.train.threads or automatic)
     if config.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -101,7 +101,7 @@ def compile_network(model: Network, device: torch.device) -> nn.Module:
         torch.compile(small)(torch.zeros(2, 1, 16, 16, device=device)).sum().backward()
     except Exception as error:  # a missing compiler shows as one of many classes
         why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]}"
-        log.warning(f"train.compile: no working compiler here ({why}); training goes on without")
+        log.warning(f"train.compile: no working compiler here ({why}); training continues without it")
         return model
     # one kernel set a shape: shapes stay the same over a run but for the last batch of an epoch
     return torch.compile(model, dynamic=False)

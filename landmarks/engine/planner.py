@@ -9,7 +9,7 @@ import torch
 from landmarks.config import RECOMPUTE_LEVELS, Config
 from landmarks.data.loading import read_split
 from landmarks.data.resources import available_memory
-from landmarks.distributed import least_of_ranks, place
+from landmarks.distributed import least_of_ranks, rank_info
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_network
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
 from landmarks.formats.records import DataError
@@ -130,7 +130,7 @@ def settle_batch(config: Config, task: Task, device: torch.device, saved: dict |
         kept["recompute"] = higher_level(before["recompute"], config.train.recompute)
         line = f"train.batch_size: auto keeps {kept['batch_size']} x {kept['accumulate']} images a step of the resumed run"
         return replace(config, train=replace(config.train, **kept)), line
-    here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // place().local_size
+    here = usable_memory(config.train, device) if device.type == "cuda" else available_memory() // rank_info().local_size
     memory = least_of_ranks(here)  # or ranks on unlike cards would choose unlike batches
     choice = fastest(plan(config, task, memory, cuda=device.type == "cuda", ranks=ranks), memory)
     size = choice.micro_batch * ranks

@@ -26,7 +26,7 @@ def find_checkpoint(output: Path, resume: Path | None) -> tuple[dict | None, Pat
         return None, None
     if resume.is_dir() or resume == output:
         if not list(resume.glob("checkpoints/*.pt")):
-            log.info(f"{resume}: nothing to resume yet; starting from the beginning")
+            log.info(f"{resume}: nothing to resume; starting from the beginning")
             return None, None
         source, saved, refused = CheckpointFolder(resume, keep=1).newest_sound()
         for line in refused:

@@ -17,7 +17,7 @@ from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
 from landmarks.data.loading import CephalogramDataset, open_samples, read_split
 from landmarks.data.workers import make_loader
-from landmarks.distributed import Place
+from landmarks.distributed import RankInfo
 from landmarks.engine.checkpoint import CheckpointFolder, Progress
 from landmarks.engine.journal import Journal
 from landmarks.engine.learner import Learner
@@ -59,7 +59,9 @@ def labels_of(train: RecordSet, valid: RecordSet) -> dict[str, str]:
     return {"train": fingerprint(train), "valid": fingerprint(valid)}
 
 
-def open_split(records: RecordSet, config: Config, task: Task, device: torch.device, here: Place, *, training: bool) -> Split:
+def open_split(
+    records: RecordSet, config: Config, task: Task, device: torch.device, here: RankInfo, *, training: bool
+) -> Split:
     """Samples of a split in batches, augmented and shuffled where it is trained on. Raises: DataError."""
     train = config.train
     augment = config.augment if training else None
@@ -107,7 +109,7 @@ class Run:
 
     def start_recording(self, *, resumed: bool) -> None:
         """Writes what made this run, and opens its journal, on rank 0."""
-        if self.learner.place.rank > 0:
+        if self.learner.ranks.rank > 0:
             return
         self.folder.describe(self.config, self.labels)
         step, epoch = (self.progress.step, self.progress.epoch) if resumed else (-1, 0)
@@ -131,7 +133,7 @@ class Run:
             "peak_memory_mib": round(peak_memory(device)),
             "device": str(device),
         }
-        if self.learner.place.rank == 0:
+        if self.learner.ranks.rank == 0:
             (self.output / "summary.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         return summary
 

@@ -158,12 +158,12 @@ class Soak:
         latest = folder / "checkpoints" / "latest.pt"
         content = latest.read_bytes()
         for number in range(_DAMAGED_PLACES):
-            place = self._random.randrange(len(content))
-            changed = bytes([content[place] ^ (1 << self._random.randrange(8))])
-            latest.write_bytes(content[:place] if number % 2 else content[:place] + changed + content[place + 1 :])
+            offset = self._random.randrange(len(content))
+            changed = bytes([content[offset] ^ (1 << self._random.randrange(8))])
+            latest.write_bytes(content[:offset] if number % 2 else content[:offset] + changed + content[offset + 1 :])
             path, _, refused = CheckpointFolder(folder, keep=1).newest_sound()
             if path == latest or not any(str(latest) in line for line in refused):
-                outcome.failures.append(f"damage at byte {place} was believed")
+                outcome.failures.append(f"damage at byte {offset} was believed")
             outcome.done += 1
         shutil.rmtree(folder)
         return outcome

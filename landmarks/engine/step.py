@@ -75,7 +75,7 @@ def train_window(learner: Learner, window: list[Sample], clock: Clock = no_clock
             if learner.ema:
                 learner.ema.update(learner.model)
     elif not finite:
-        # a pass that overflowed has spoilt BatchNorm's running statistics as well
+        # a pass that overflowed has corrupted BatchNorm's running statistics as well
         learner.window_state.restore_buffers()
     with clock("optimizer"):
         learner.scaler.update()
@@ -99,8 +99,8 @@ def _accumulate(learner: Learner, window: list[Sample], weight_sum: float, clock
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        if learner.place.size > 1 and learner.config.train.batch_norm == "sync":
-            where = f"out of memory at step {learner.progress.step + 1} of {learner.place.size} processes"
+        if learner.ranks.size > 1 and learner.config.train.batch_norm == "sync":
+            where = f"out of memory at step {learner.progress.step + 1} of {learner.ranks.size} processes"
             # the other ranks wait inside a norm for this one's images
             raise TrainingError(
                 f"{where} with train.batch_norm=sync: halve train.batch_size and double train.accumulate"

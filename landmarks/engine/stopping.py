@@ -12,7 +12,7 @@ _SAVE = ("SIGUSR1",)
 
 
 class TrainingError(RuntimeError):
-    """A run that cannot continue; its last checkpoint stays."""
+    """A run that cannot continue; its last checkpoint is kept."""
 
 
 class Stopped(Exception):

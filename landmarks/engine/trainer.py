@@ -145,7 +145,7 @@ def _end_epoch(run: Run) -> None:
 
 def save(run: Run, name: str) -> None:
     """Writes the run's state; the journal reaches the disk first, so that a resumed run misses no line."""
-    if run.learner.place.rank > 0:
+    if run.learner.ranks.rank > 0:
         return
     run.journal.flush()
     try:

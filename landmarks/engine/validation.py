@@ -56,7 +56,7 @@ def predict(learner: Learner, images: torch.Tensor, to_source: torch.Tensor) -> 
 def _until_stopped(learner: Learner, batches: Iterable[Sample]) -> Iterator[Sample]:
     """Stops at once where no other rank waits for this one's predictions: the epoch's steps are saved."""
     for batch in batches:
-        if learner.signals.stop and learner.place.size == 1:
+        if learner.signals.stop and learner.ranks.size == 1:
             raise Stopped(learner.signals.stop[0])
         yield batch
 
@@ -95,7 +95,7 @@ def _early_stopping(run: Run, value: float | None) -> None:
 def _draw(run: Run, predictions: Predictions) -> None:
     """Pictures of the same few validation images."""
     learner = run.learner
-    for index in run.pictured if learner.place.rank == 0 else ():
+    for index in run.pictured if learner.ranks.rank == 0 else ():
         sample = run.valid.dataset[(0, index)]
         outputs = forward_in_parts(learner.shown, sample.image[None], learner.device, run.config.train.precision)[0]
         for kind, picture in learner.task.pictures(sample, outputs, predictions, run.valid.records).items():

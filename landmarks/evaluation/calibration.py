@@ -120,7 +120,7 @@ def check_untrained(records: RecordSet, trained: Config) -> None:
     """Raises: CalibrationError where a model trained with these settings has seen some of these images."""
     known = _training_images(trained)
     if not known:
-        log.warning("calibration: the training images are not here to compare with; see to it that these are none of them")
+        log.warning("calibration: the training images are not here to compare with; make sure that these are not among them")
     images = [record.image_path.resolve() for record in records.records]
     if num := sum(path in known for path in images):
         raise CalibrationError(

@@ -66,7 +66,7 @@ def _readable(batch: Sample, fail: Callable[[str], None]) -> np.ndarray:
 
 
 def report_unreadable(data: DataConfig, line: str) -> None:
-    """Stops at an image that cannot be read, or names it, on the rank that met it, and goes on, as data.on_error says."""
+    """Stops at an image that cannot be read, or logs it on the rank that met it and continues, as data.on_error says."""
     if data.on_error == "stop":
         raise DataError(line)
     log.warning(f"left out: {line}", extra=EVERY_RANK)

@@ -11,7 +11,7 @@ from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
 from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
-from landmarks.distributed import place
+from landmarks.distributed import rank_info
 from landmarks.evaluation.evaluate import (
     Evaluation,
     evaluate_prediction,
@@ -34,7 +34,7 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
     """
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
     columns, records = common_landmarks(predictor.landmarks, records)
-    here = place()
+    here = rank_info()
     size = validation_batch_size(config.train, here.size)
     plan = BatchPlan(len(dataset), size, seed=0, shuffle=False, rank=here.rank, ranks=here.size)
     loader = make_loader(dataset, plan, config.data, pin_memory=predictor.network.device == "cuda")

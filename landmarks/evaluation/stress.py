@@ -13,7 +13,7 @@ import torch
 from landmarks.config import Config
 from landmarks.data import degrade, objects
 from landmarks.data.loading import open_dataset
-from landmarks.distributed import merge_rows, place
+from landmarks.distributed import merge_rows, rank_info
 from landmarks.evaluation.evaluate import pixel_sizes, report_unreadable, true_points
 from landmarks.evaluation.split import common_landmarks
 from landmarks.geometry import around_centre, compose, invert
@@ -101,7 +101,7 @@ def stress_split(predictor: Predictor, config: Config, split: str, *, most: int)
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int))
     names = [("clean", 0.0), *((name, strength) for name in (*CHANGES, *MAPS) for strength in STRENGTHS)]
     found = np.full((len(chosen), len(names), len(columns), 3), np.nan)
-    for row in range(place().rank, len(chosen), place().size):
+    for row in range(rank_info().rank, len(chosen), rank_info().size):
         index = int(chosen[row])
         sample = dataset[(0, index)]
         if sample.error:

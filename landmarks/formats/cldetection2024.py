@@ -41,8 +41,8 @@ def image_place(film: Film) -> str:
 
 def write(survey: Survey, root: Path) -> None:
     """Raises: DataError where the landmarks are not the challenge's numbers."""
-    if strange := [s for s in survey.landmarks.symbols if s not in LANDMARKS.symbols]:
-        raise DataError(f"cldetection2024: holds the points 1 to 53 alone, not {', '.join(strange[:3])}")
+    if unknown := [s for s in survey.landmarks.symbols if s not in LANDMARKS.symbols]:
+        raise DataError(f"cldetection2024: holds the points 1 to 53 alone, not {', '.join(unknown[:3])}")
     with (root / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(_COLUMNS)

@@ -64,7 +64,7 @@ def _labelled(path: Path, rows: list[list[str]], order: list[str]) -> list[Label
                 raise ValueError(f"{len(row)} cells for {len(parts)} columns")
             values = [float(word or "nan") for word in row[first:]]
         except ValueError as error:
-            raise DataError(f"{path}, row {number}: {error}; mend the row") from error
+            raise DataError(f"{path}, row {number}: {error}; correct the row") from error
         points = {n: (x, y) for n, x, y in zip(names, values[::2], values[1::2], strict=True) if x == x and y == y}
         image = "/".join(word for word in row[:first] if word)
         found.append(Labelled(image=image, where=str(path), readers={TRUTH: points}))

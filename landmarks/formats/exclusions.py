@@ -23,8 +23,8 @@ def _image_id(word: str) -> str:
 
 def unknown_ids(excluded: Collection[str], known: set[str]) -> str:
     """A line about excluded ids that no split of the set has, so that it is not left out; empty if there are none."""
-    strange = sorted(set(excluded) - known)
-    if not strange:
+    unknown = sorted(set(excluded) - known)
+    if not unknown:
         return ""
-    some = ", ".join(strange[:3]) + (", ..." if len(strange) > 3 else "")
-    return f"data.exclude: {len(strange)} of {len(excluded)} ids are no images of this data set: {some}"
+    some = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
+    return f"data.exclude: {len(unknown)} of {len(excluded)} ids are no images of this data set: {some}"

@@ -71,7 +71,7 @@ def _film(survey: Survey, one: Labelled, path: Path, resized: Resized | None) ->
         survey.unset_points(path.stem, tuple(np.array(symbols)[unset].tolist()), reader)
         points[unset] = np.nan
         if infinite := [s for s, point in zip(symbols, points, strict=True) if np.isinf(point).any()]:
-            error = f"{one.where}: {one.image}: {infinite[0]} at infinity; mend the point"
+            error = f"{one.where}: {one.image}: {infinite[0]} at infinity; correct the point"
             survey.add("broken point", error, path.stem, symbols=tuple(infinite), error=error)
         gaps = np.isnan(points).any(axis=1) & ~unset
         survey.missing_points(path.stem, tuple(np.array(symbols)[gaps].tolist()), reader)
@@ -107,9 +107,9 @@ class _Images:
 
     def find(self, name: str) -> Path | None:
         for word in _spellings(name):
-            for place in (word, f"images/{word}"):
-                if place in self._by_path:
-                    return self._by_path[place]
+            for candidate in (word, f"images/{word}"):
+                if candidate in self._by_path:
+                    return self._by_path[candidate]
         for word in _spellings(name):
             bare = PurePosixPath(word).name
             # upload folders put a random word and a dash before the name

@@ -32,7 +32,7 @@ def scan(root: Path) -> Survey:
                 raise ValueError(f"{len(row)} cells, expected an image and two numbers for each point")
             values = [float(word or "nan") for word in row[1:]]
         except ValueError as error:
-            raise DataError(f"{path}, row {number}: {error}; mend the row") from error
+            raise DataError(f"{path}, row {number}: {error}; correct the row") from error
         pairs = enumerate(zip(values[::2], values[1::2], strict=True), 1)
         points = {str(k): (x, y) for k, (x, y) in pairs if x == x and y == y}
         found.append(Labelled(image=row[0], where=str(path), readers={TRUTH: points}))

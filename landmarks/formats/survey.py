@@ -21,7 +21,7 @@ class Finding:
     text: str
     """One line for a person, with the image's id in it."""
     images: tuple[str, ...] = ()
-    """Ids of the images that are accused; none where a device or the whole set is."""
+    """Ids of the images that are flagged; none where a device or the whole set is."""
     symbols: tuple[str, ...] = ()
     error: str = ""
     """The line that stops a strict reader: file, what is wrong, what to do; empty where the finding does not block."""

@@ -37,16 +37,16 @@ def find_films(words: Sequence[str | Path]) -> list[Film]:
     return [Film(path, name) for path, name in zip(paths, unique_names(found.values()), strict=True)]
 
 
-def _films_of(place: Path) -> Iterator[tuple[Path, PurePath]]:
+def _films_of(given: Path) -> Iterator[tuple[Path, PurePath]]:
     """Films that a name leads to, each with its path below the folder that was given."""
-    if place.is_dir():
-        for path in image_files(place, below=True):
-            yield path, path.relative_to(place)
-    elif not place.exists() and _WILDCARDS & set(str(place)):
-        for name in sorted(glob.glob(str(place), recursive=True)):
+    if given.is_dir():
+        for path in image_files(given, below=True):
+            yield path, path.relative_to(given)
+    elif not given.exists() and _WILDCARDS & set(str(given)):
+        for name in sorted(glob.glob(str(given), recursive=True)):
             yield from _films_of(Path(name)) if os.path.isdir(name) else [(Path(name), PurePath(Path(name).name))]
     else:
-        yield place, PurePath(place.name)
+        yield given, PurePath(given.name)
 
 
 def unique_names(films: Iterable[tuple[Path, PurePath]]) -> list[PurePath]:

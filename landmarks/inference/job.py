@@ -65,7 +65,7 @@ def open_job(job: Job) -> int:
     shutil.rmtree(job.output / _DONE, ignore_errors=True)  # of a process that was killed at its very end
     for name in ("predictions.csv", "predictions.json"):
         if (job.output / name).exists() and not job.folder.exists():
-            raise ValueError(f"{job.output / name}: exists already; name another --output")
+            raise ValueError(f"{job.output / name}: exists already; choose another --output")
     job.folder.mkdir(parents=True, exist_ok=True)
     path, wanted = job.folder / "job.json", json.loads(json.dumps(job.settings))
     try:

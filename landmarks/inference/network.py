@@ -11,7 +11,7 @@ from torch import nn
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict, override_config
 from landmarks.device import choose_device, usable_precision
-from landmarks.distributed import place
+from landmarks.distributed import rank_info
 from landmarks.inference.card import ModelCard
 from landmarks.inference.radii import file_id, find_calibration
 from landmarks.models.fold import fold_norms
@@ -51,7 +51,7 @@ def open_checkpoint(
     """
     loaded = load_model(path)
     config = override_config(loaded.config, list(overrides)) if overrides else loaded.config
-    chosen = choose_device(device or config.train.device, place().local_rank)
+    chosen = choose_device(device or config.train.device, rank_info().local_rank)
     card = training_card(loaded.landmarks, config, precision=usable_precision(config.train.precision, chosen))
     calibration = find_calibration(path) if calibrated else None
     card = replace(

@@ -15,7 +15,7 @@ from landmarks.models.hrnet import HRNet
 def build_model(model: ModelConfig, num_landmarks: int, *, recompute: str = "none") -> HRNet:
     """A network ready to train.
 
-    Raises: ValueError where the backbone is unknown or the ImageNet weights cannot be had or do not fit.
+    Raises: ValueError where the backbone is unknown or the ImageNet weights cannot be loaded or do not fit.
     """
     built = build_hrnet(
         model.backbone,

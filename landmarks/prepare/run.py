@@ -32,7 +32,7 @@ def prepare(root: Path, data_format: str, output: Path, *, long_side: int, jpeg:
     """Writes the data set below `root` to `output`, every image gray and at most `long_side` px long.
 
     Points, pixel sizes and the CSV are scaled with it (half-pixel convention). Images that are small enough are copied.
-    Interrupted, it goes on where it stopped when it is called again.
+    An interrupted call is resumed by calling it again.
 
     Args:
         jpeg: quality of JPEG files, 1 to 100; None writes PNG, which loses nothing.
@@ -166,7 +166,7 @@ def _write_images(
                 future.cancel()
     if broken:
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        raise DataError(f"{broken[0]}{more}; nothing is lost: the same command goes on from here")
+        raise DataError(f"{broken[0]}{more}; nothing is lost: the same command resumes from here")
     sizes = {e["image"]: Resized(source_size=tuple(e["source_size"]), size=tuple(e["size"])) for e in entries}
     return sizes, {e["image"]: e["file"] for e in entries}
 

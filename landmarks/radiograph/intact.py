@@ -19,7 +19,7 @@ _TERMINAL = threading.Lock()
 
 
 class RasterError(Exception):
-    """Why the pixels cannot be had; the caller names the file."""
+    """Why the pixels cannot be read; the caller names the file."""
 
 
 def check_size(height: int, width: int, channels: int = 1) -> None:

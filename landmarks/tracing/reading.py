@@ -116,8 +116,8 @@ def _film(row: object, path: Path, number: int) -> StoredFilm:
         enlargement=_number(row, "enlargement", where, 0.8, 2.0),
     )
     age = _number(row, "age", where, 0, 120)
-    place = None if image is None else (path.parent / image if not Path(image).is_absolute() else Path(image))
-    return StoredFilm(tracing=tracing, image=place, age=age, sex=_SEXES[str(sex).lower()] if sex else None)
+    image_path = None if image is None else (path.parent / image if not Path(image).is_absolute() else Path(image))
+    return StoredFilm(tracing=tracing, image=image_path, age=age, sex=_SEXES[str(sex).lower()] if sex else None)
 
 
 def _scale(row: dict, where: str) -> tuple[tuple[float, float] | None, str]:

@@ -87,7 +87,7 @@ def move(symbol, dx, dy):
 
 @pytest.fixture(scope="module")
 def planter(sound, tmp_path_factory):
-    plant = Planter(shutil.copytree(sound, tmp_path_factory.mktemp("check") / "spoilt"))
+    plant = Planter(shutil.copytree(sound, tmp_path_factory.mktemp("check") / "damaged"))
     first, second = plant.take("unreadable image"), plant.take("unreadable image", "test")
     content = plant.images[first].read_bytes()
     plant.images[first].write_bytes(content[: len(content) * 2 // 3])
@@ -134,9 +134,9 @@ def planter(sound, tmp_path_factory):
     return plant
 
 
-def test_sound_images_are_not_accused(sound):
+def test_sound_images_are_not_flagged(sound):
     check = check_dataset(sound, "aariz")
-    assert len(check.accused) <= len(check.survey.films) // 100, check_report(check)
+    assert len(check.flagged) <= len(check.survey.films) // 100, check_report(check)
     assert {row.verdict for row in check.devices} == {"plausible"}
 
 
@@ -153,7 +153,7 @@ def test_every_planted_defect_is_found(planter):
     assert verdicts.pop("Hyperion X5") == "impossible"  # 0.6 times the norm
     assert set(verdicts.values()) == {"plausible"}
     sound = {film.image_id for film in check.survey.films} - set().union(*planter.planted.values())
-    assert len(check.accused & sound) <= len(sound) // 100, check_report(check)
+    assert len(check.flagged & sound) <= len(sound) // 100, check_report(check)
 
 
 @pytest.mark.parametrize("pair", [("Li", "Ls"), ("A", "B")])
@@ -174,7 +174,7 @@ def test_report_files_and_the_lines_of_a_run(planter, tmp_path):
     check = check_dataset(planter.root, "aariz")
     write_check(check, tmp_path / "out")
     stored = json.loads((tmp_path / "out/check.json").read_text())
-    assert stored["num_accused"] == len(check.accused)
+    assert stored["num_flagged"] == len(check.flagged)
     assert cv2.imread(str(tmp_path / "out/contact_sheet.png")).shape[0] > 400
     data = DataConfig(format="aariz", root=str(planter.root), cache_dir=str(tmp_path / "cache"))
     assert "never checked" in stored_findings(data)[0]
@@ -182,7 +182,7 @@ def test_report_files_and_the_lines_of_a_run(planter, tmp_path):
     lines = stored_findings(data)
     assert len(lines) == 21
     assert "more findings" in lines[-1]
-    (tmp_path / "out.csv").write_text("image,reason\n" + "".join(f"{name},seen\n" for name in check.accused))
+    (tmp_path / "out.csv").write_text("image,reason\n" + "".join(f"{name},seen\n" for name in check.flagged))
     few = stored_findings(dataclasses.replace(data, exclude=str(tmp_path / "out.csv")))
     assert 0 < len(few) < 5
     assert any("Hyperion X5: median S-N" in line for line in few), "a device's finding stays whatever is excluded"
@@ -267,6 +267,6 @@ def test_symbols_of_another_kind_in_an_aariz_file(sound, tmp_path):
 
 def test_real_sets(real_data):
     check = check_dataset(real_data / "aariz_mini", "aariz")
-    assert not check.accused
+    assert not check.flagged
     assert {f.kind for f in check.survey.findings} == {"identical readers", "landmark missing"}
     assert check.devices[0].verdict == "plausible"

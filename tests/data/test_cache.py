@@ -127,14 +127,14 @@ def test_one_changed_byte_is_noticed(synthetic_root, tmp_path, caplog):
     assert "images/s" in caplog.messages[0]
 
 
-def test_a_spoilt_cache_file_is_built_again(set_of_15):
+def test_a_damaged_cache_file_is_built_again(set_of_15):
     records, data = set_of_15
     open_store(records, data)
     (listed,) = list_caches(Path(data.cache_dir))
     assert "15 images" in listed.about
     content = listed.path.read_bytes()
-    for spoilt in (content[:-1], content[: len(content) // 2], b"", content + b"x"):
-        listed.path.write_bytes(spoilt)
+    for damaged in (content[:-1], content[: len(content) // 2], b"", content + b"x"):
+        listed.path.write_bytes(damaged)
         assert_right(open_store(records, data), records, data)
     assert clear_caches(Path(data.cache_dir)) == (len(content), [])
     assert list(Path(data.cache_dir).iterdir()) == []

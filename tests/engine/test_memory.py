@@ -117,7 +117,7 @@ def test_a_batch_too_large_is_predicted_in_halves(start, monkeypatch):
         predict_with_room_for(0)
 
 
-def test_only_want_of_memory_is_mended(start, monkeypatch):
+def test_only_out_of_memory_is_recovered(start, monkeypatch):
     for number, words in enumerate(("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
                                     "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
                                     "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",

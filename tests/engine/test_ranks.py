@@ -59,7 +59,7 @@ def test_two_ranks_are_one_run(outputs):
                 assert other[key] == pytest.approx(value, rel=tolerance), (line, key)
             else:
                 assert other[key] == value
-    assert spoken.count("valid MRE") == 2, "only rank 0 speaks, once an epoch"
+    assert spoken.count("valid MRE") == 2, "only rank 0 logs, once an epoch"
     assert json.loads((folder / "two" / "summary.json").read_text())["epochs"] == 2
 
 

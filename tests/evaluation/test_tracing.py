@@ -35,7 +35,7 @@ def test_errors_are_turned_into_the_frame_of_the_mean_face(normalised):
     mean, errors, unit = mean_frame(evaluation, normalised)
     factor = 72 / 70 if normalised else 1
     assert unit == "mm"
-    assert np.hypot(*(mean[1] - mean[0])) == pytest.approx(70 * factor)  # a wrong pixel size has no say in S-N mm
+    assert np.hypot(*(mean[1] - mean[0])) == pytest.approx(70 * factor)  # a wrong pixel size does not affect S-N mm
     forward = (mean[1] - mean[0]) / (70 * factor)
     down = np.array([-forward[1], forward[0]])
     np.testing.assert_allclose(errors @ forward, np.full((4, 6), 3.0 * factor), atol=1e-9)

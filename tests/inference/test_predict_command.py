@@ -46,7 +46,7 @@ def test_a_tree_with_a_broken_film(folder, tmp_path, capsys, request, kind):
         below = Path(film).relative_to(folder)
         assert (output / "overlays" / below.with_suffix(".png")).is_file()
     assert predict("--checkpoint", model, "--output", output, folder) == 2
-    assert "exists already; name another --output" in capsys.readouterr().err
+    assert "exists already; choose another --output" in capsys.readouterr().err
 
 
 def test_a_model_or_films_that_are_not_there(tmp_path, folder, capsys):

@@ -139,7 +139,7 @@ def test_no_original_outside_the_data_set_is_written_over(tmp_path, cell):
 
 
 def test_going_on_after_the_original_has_changed(tmp_path, caplog):
-    """Images that have left it, or are of another format now, leave the copy too; a spoilt log loses no work."""
+    """Images that have left it, or are of another format now, leave the copy too; a damaged log loses no work."""
     root, small = table_of(tmp_path / "t", "a.png", "b.png", "c.png", "d.png"), tmp_path / "small"
     broken = (root / "images" / "d.png").read_bytes()
     (root / "images" / "d.png").write_bytes(broken[:60])

@@ -78,7 +78,7 @@ def test_correct_a_film(open_page, server):
     page.reload()
     page.wait_for_selector("body.ready")
     open_case(page, "a")
-    # undo goes on after a reload
+    # undo works after a reload
     page.click("#undo")
     page.wait_for_selector(".point.hand[data-symbol=S]")
 

@@ -96,8 +96,8 @@ def table(header: list[str], rows: list[list[str]], *, bold_first: bool = False,
     lines = [
         "<thead><tr>" + "".join(f"<th{k}>{cell}</th>" for cell, k in zip(header, kind, strict=True)) + "</tr></thead><tbody>"
     ]
-    for place, row in enumerate(rows):
-        first = ' class="first"' if bold_first and place == 0 else ""
+    for index, row in enumerate(rows):
+        first = ' class="first"' if bold_first and index == 0 else ""
         lines.append(f"<tr{first}>" + "".join(f"<td{k}>{cell}</td>" for cell, k in zip(row, kind, strict=True)) + "</tr>")
     return '<div class="wide"><table>' + "\n".join(lines) + "</tbody></table></div>"
 

@@ -70,15 +70,15 @@ def landmark_boxes(boxes: dict[str, Box], floor: dict[str, float | None], unit: 
     """Error of each landmark: box 25 to 75 %, whiskers 5 to 95 %, mean; `floor` is the mean distance between readers."""
     with matplotlib.rc_context(STYLE):
         figure, ax = canvas(6.4, 1.0 + 0.27 * max(len(boxes), 1))
-        for place, (symbol, box) in enumerate(boxes.items()):
+        for row, (symbol, box) in enumerate(boxes.items()):
             low, first, median, third, high = box.quantiles
             colour = RED if symbol in HARD12_WEIGHTS else BLUE
-            ax.plot([low, high], [place, place], color=colour, linewidth=1)
-            ax.barh(place, third - first, left=first, height=0.6, color=colour, alpha=0.28)
-            ax.plot([median, median], [place - 0.3, place + 0.3], color=colour, linewidth=2)
-            ax.plot(box.mean, place, "o", color=colour, markersize=4)
+            ax.plot([low, high], [row, row], color=colour, linewidth=1)
+            ax.barh(row, third - first, left=first, height=0.6, color=colour, alpha=0.28)
+            ax.plot([median, median], [row - 0.3, row + 0.3], color=colour, linewidth=2)
+            ax.plot(box.mean, row, "o", color=colour, markersize=4)
             if floor.get(symbol):
-                ax.plot(floor[symbol], place, "D", color=ORANGE, markersize=5, markerfacecolor="white")
+                ax.plot(floor[symbol], row, "D", color=ORANGE, markersize=5, markerfacecolor="white")
         ax.set_yticks(range(len(boxes)), list(boxes))
         for label in ax.get_yticklabels():
             label.set_color(RED if label.get_text() in HARD12_WEIGHTS else INK)
@@ -98,12 +98,12 @@ def device_scales(lengths_mm: dict[str, np.ndarray], scale: ScaleFigures) -> str
         norm = scale.norm_mm
         ax.axvspan(0.9 * norm, 1.1 * norm, color=GREEN, alpha=0.10, linewidth=0)
         ax.axvspan(*scale.norm_range_mm, color=GREEN, alpha=0.35, linewidth=0)
-        for place, name in enumerate(reversed(names)):
+        for row, name in enumerate(reversed(names)):
             device = scale.devices[name]
             colour = VERDICT_COLOURS[device.verdict]
             known = lengths_mm[name]
-            ax.plot(known, place + rng.uniform(-0.22, 0.22, known.size), ".", color=colour, alpha=0.45, markersize=4)
-            ax.plot([device.sn_mm_median] * 2, [place - 0.34, place + 0.34], color=colour, linewidth=2.5)
+            ax.plot(known, row + rng.uniform(-0.22, 0.22, known.size), ".", color=colour, alpha=0.45, markersize=4)
+            ax.plot([device.sn_mm_median] * 2, [row - 0.34, row + 0.34], color=colour, linewidth=2.5)
         ax.set_yticks(range(len(names)), list(reversed(names)))
         ax.set(xlabel="Sella-Nasion by the given pixel size, mm")
         ax.set(xlim=(0, None), ylim=(-0.6, len(names) - 0.4))

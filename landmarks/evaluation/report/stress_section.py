@@ -63,9 +63,9 @@ def _plot(stress: StressFigures) -> str:
     groups = _by_corruption(stress)
     with matplotlib.rc_context(STYLE):
         drawn, ax = canvas(6.4, 0.24 * len(groups) + 0.9)
-        for place, rows in enumerate(groups.values()):
+        for height, rows in enumerate(groups.values()):
             values = [row.mre for row in rows if row.mre is not None]
-            ax.plot(values, [place] * len(values), "o-", color=BLUE, markersize=3.5, linewidth=1)
+            ax.plot(values, [height] * len(values), "o-", color=BLUE, markersize=3.5, linewidth=1)
         if stress.clean.mre is not None:
             ax.axvline(stress.clean.mre, color=GRID, linewidth=1.2)
         ax.set_yticks(range(len(groups)), list(groups))
