@@ -8,7 +8,7 @@ from landmarks.settings import SettingError, check_section, need, rules, setting
 
 GROUND_TRUTHS = ("mean", "senior", "junior", "official")
 CACHE_MODES = ("auto", "ram", "disk", "none")
-PRECISIONS = ("fp32", "fp16", "bf16")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
 LOSSES = ("adaptive_wing", "mse")
 HEADS = ("v2", "stride4")
@@ -206,7 +206,7 @@ class TrainConfig:
         high=2**16,
         changeable=True,
     )
-    precision: str = setting("fp32", "fp32, fp16 (CUDA, with loss scaling) or bf16 (either device).", choices=PRECISIONS)
+    precision: str = setting("fp32", "fp32, fp16 (CUDA, with loss scaling), bf16, or auto (by the device).", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu or cuda.", choices=DEVICES, changeable=True)
     threads: int = setting(
         0,

@@ -42,7 +42,7 @@ def test_saved_settings_are_the_same_settings(tmp_path):
         ("train.epochs=2.5", "train.epochs: found 2.5; write a whole number"),
         ("train.compile=1", "train.compile: found 1; write true or false"),
         ("train.epochs=0", "train.epochs: found 0; write 1 or more"),
-        ("train.precision=fp8", "train.precision: found 'fp8'; write one of fp32, fp16, bf16"),
+        ("train.precision=fp8", "train.precision: found 'fp8'; write one of auto, fp32, fp16, bf16"),
         ("data.image_size=[700,768]", "data.image_size: found [700, 768]; write [height,width], each a multiple of 32"),
         ("data.image_size=768", "data.image_size: found 768; write a list, e.g. [768,768]"),
         ("loss.weights={UMT: x}", "loss.weights.UMT: found 'x'; write a number"),

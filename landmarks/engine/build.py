@@ -8,7 +8,7 @@ from landmarks.distributed import from_rank_0
 from landmarks.engine.checkpoint import CheckpointFolder
 from landmarks.engine.journal import Journal
 from landmarks.engine.learner import make_learner
-from landmarks.engine.network import set_up
+from landmarks.engine.network import set_up, settle_precision
 from landmarks.engine.planner import settle_batch
 from landmarks.engine.resume import check_same_run, find_checkpoint, restore
 from landmarks.engine.run import Run, labels_of, open_split, read_records
@@ -40,6 +40,7 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
 def _build(config: Config, folder: RunFolder, resume: Path | None, force: bool) -> Run:
     device, here = set_up(config)
     saved, source = from_rank_0(lambda: _claim_and_find(folder, resume))
+    config = settle_precision(config, device, saved)
     train_records, valid_records = read_records(config)
     task = task_type(config).from_records(config, train_records)
     task.check(train_records, valid_records)

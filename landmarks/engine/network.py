@@ -2,6 +2,7 @@
 
 import logging
 import os
+from dataclasses import replace
 
 import cv2
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from landmarks.config import Config
 from landmarks.data.resources import keep_freed_memory, usable_cores
-from landmarks.device import choose_device, unusable_card
+from landmarks.device import choose_device, unusable_card, usable_precision
 from landmarks.distributed import RankInfo, join, rank_info
 from landmarks.engine.memory import cap_memory
 from landmarks.tasks.task import Network
@@ -29,6 +30,16 @@ def set_up(config: Config) -> tuple[torch.device, RankInfo]:
         raise ValueError(f"train.precision: fp16 needs a CUDA device; {why}")
     set_up_torch(config, device)
     return device, here
+
+
+def settle_precision(config: Config, device: torch.device, saved: dict | None) -> Config:
+    """A number format where `train.precision` is auto: the resumed run's, or what suits the device."""
+    if config.train.precision != "auto":
+        return config
+    before = saved["config"]["train"]["precision"] if saved else "auto"
+    precision = usable_precision(before, device)
+    log.info(f"train.precision: auto -> {precision}")
+    return replace(config, train=replace(config.train, precision=precision))
 
 
 def set_up_torch(config: Config, device: torch.device) -> None:
