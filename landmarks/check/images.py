@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,9 @@ from landmarks.radiograph import ImageError, read_gray
 _SAME_EXPOSURE = 0.93
 _SURELY_SAME = 0.985
 _SMALL, _LARGE = 32, 160
-_NEIGHBOURS = 3
+_NEIGHBOURS, _ALIKE = 3, 0.6
+# Entries of the table of likenesses that are in memory at a time, 64 MiB.
+_BLOCK = 2**24
 # The middle 98 % of the gray values span 176 levels or more in 59 real cephalograms (ISBI 2015, Aariz).
 _LEAST_CONTRAST = 20
 
@@ -32,17 +35,23 @@ class _Looks:
     digest: str
     small: np.ndarray
     """float32 [32 * 32], of unit length: local contrast, so that brightness does not count."""
-    large: np.ndarray
-    """float32 [160, 160]."""
+    number: int
+    """Row of the larger picture in the file that holds them all."""
     contrast: float
     """Gray levels between the 1 % and the 99 % point."""
 
 
 def check_images(survey: Survey) -> None:
     """Reads every image once: fills in sizes, reports broken, identical and near-identical files."""
+    with tempfile.TemporaryFile() as file:  # 100,000 larger pictures are 5 GB: no list in memory
+        _check_images(survey, np.memmap(file, np.float16, shape=(max(len(survey.films), 1), _LARGE, _LARGE)))
+
+
+def _check_images(survey: Survey, larges: np.ndarray) -> None:
     found: list[_Looks] = []
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(survey.films), "images") as bar:
-        for i, (film, looks) in enumerate(zip(survey.films, pool.map(_look, survey.films), strict=True)):
+        looked = pool.map(lambda i, film: _look(film, i, larges), range(len(survey.films)), survey.films)
+        for i, (film, looks) in enumerate(zip(survey.films, looked, strict=True)):
             bar.update()
             if isinstance(looks, str):
                 survey.add("unreadable image", f"{film.image_id}: {looks}", film.image_id)
@@ -56,10 +65,10 @@ def check_images(survey: Survey) -> None:
         check_negatives(survey, [looks.film.image_id for looks in found], np.stack([looks.small for looks in found]))
     twins = _identical(survey, found)
     if len(found) > 1:
-        _near_identical(survey, found, twins)
+        _near_identical(survey, found, twins, larges)
 
 
-def _look(film: Film) -> _Looks | str:
+def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
     try:
         image = read_gray(film.path)
     except ImageError as error:
@@ -72,7 +81,8 @@ def _look(film: Film) -> _Looks | str:
     large = cv2.GaussianBlur(cv2.resize(middle, (_LARGE, _LARGE), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
     contrast = float(np.ptp(np.percentile(middle, (1, 99))))
     small = (small / (np.linalg.norm(small) + 1e-9)).ravel()
-    return _Looks(replace(film, size=image.shape), digest, small, _local_contrast(large, 10), contrast)
+    larges[number] = _local_contrast(large, 10)
+    return _Looks(replace(film, size=image.shape), digest, small, number, contrast)
 
 
 def _local_contrast(image: np.ndarray, sigma: float) -> np.ndarray:
@@ -93,29 +103,44 @@ def _identical(survey: Survey, found: list[_Looks]) -> set[frozenset[int]]:
     return twins
 
 
-def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]]) -> None:
+def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]], larges: np.ndarray) -> None:
     """The nearest neighbours by a thumbnail's correlation, confirmed by aligning a larger picture."""
-    small = np.stack([looks.small for looks in found])
-    likeness = small @ small.T
-    np.fill_diagonal(likeness, -1)
-    nearest = np.argsort(-likeness, axis=1)[:, :_NEIGHBOURS]
-    pairs = sorted({(min(i, int(j)), max(i, int(j))) for i, row in enumerate(nearest) for j in row})
-    pairs = [(i, j) for i, j in pairs if likeness[i, j] > 0.6 and frozenset((i, j)) not in twins]
+    pairs = [pair for pair in near_pairs(np.stack([looks.small for looks in found])) if frozenset(pair) not in twins]
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(pairs), "pairs") as bar:
-        for (i, j), same in zip(pairs, pool.map(lambda p: _aligned(found[p[0]], found[p[1]]), pairs), strict=True):
+        aligned = pool.map(lambda pair: _aligned(found[pair[0]], found[pair[1]], larges), pairs)
+        for (i, j), same in zip(pairs, aligned, strict=True):
             bar.update()
             if same > _SAME_EXPOSURE:
                 what = f"nearly the same image (correlation {same:.3f})"
                 _report(survey, "near-identical images", what, found[i].film, found[j].film)
 
 
-def _aligned(a: _Looks, b: _Looks) -> float:
+def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
+    """Of pictures [N, P] of unit length each with its nearest that are alike, as sorted pairs.
+
+    All are compared with all, in blocks: memory grows with N alone.
+    """
+    pairs, num = set(), min(_NEIGHBOURS, len(small) - 1)
+    step = max(1, _BLOCK // len(small))
+    for first in range(0, len(small), step):
+        likeness = small[first : first + step] @ small.T
+        rows = np.arange(len(likeness))
+        likeness[rows, first + rows] = -1
+        nearest = np.argpartition(-likeness, num - 1, axis=1)[:, :num]
+        for row, neighbours in zip(rows, nearest, strict=True):
+            i = first + int(row)
+            pairs |= {(min(i, int(j)), max(i, int(j))) for j in neighbours if likeness[row, j] > _ALIKE}
+    return sorted(pairs)
+
+
+def _aligned(a: _Looks, b: _Looks, larges: np.ndarray) -> float:
     """Correlation after the affine map that aligns them best."""
     if (near := float(a.small @ b.small)) > _SURELY_SAME:
         return near
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
     try:
-        return cv2.findTransformECC(a.large, b.large, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, stop, None, 5)[0]
+        one, other = (larges[looks.number].astype(np.float32) for looks in (a, b))
+        return cv2.findTransformECC(one, other, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, stop, None, 5)[0]
     except cv2.error:  # it did not converge: they are not alike
         return 0.0
 
