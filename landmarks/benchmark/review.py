@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from landmarks.aariz_shape import aariz_shape
-from landmarks.benchmark.review_store import flood, kill_many, memory_mib
+from landmarks.benchmark.review_store import flood, kill_many, memory_mib, processor_ms
 from landmarks.metrics import format_table
 from landmarks.review.folder import scan
 from landmarks.review.jobs import keep_prediction
@@ -137,14 +137,20 @@ def _in_browser(address: str, chromium: str, predicts: bool) -> dict[str, float]
         page.wait_for_selector("body.ready")
         page.wait_for_selector("#case-1")
         first = page.evaluate(_OPEN_CASE, 1)
+        before = processor_ms(os.getpid())
         opened = [page.evaluate(_OPEN_CASE, case) for case in (2, 3, 1, 2, 3, 1)]
+        opening = (processor_ms(os.getpid()) - before) / len(opened)
         page.evaluate(_WATCH_FRAMES)
+        before = processor_ms(os.getpid())
         frames = _drag(page)
+        dragging = (processor_ms(os.getpid()) - before) / len(frames)
         figures = {
             "opening a case that is not in the cache, ms": first,
             "opening a case, median, ms": statistics.median(opened),
+            "opening a case, processor time of browser and server, ms": opening,
             "dragging, pointer to frame, median, ms": statistics.median(frames),
             "dragging, pointer to frame, p95, ms": float(np.percentile(frames, 95)),
+            "dragging, processor time of browser and server a frame, ms": dragging,
         }
         if predicts:
             figures |= _predict(page)

@@ -1,5 +1,6 @@
 """The page under force: killed while it saves, and asked by thousands at once."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -29,8 +30,22 @@ def _children(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         for child in (task / "children").read_text().split():
-            found += [int(child), *_children(int(child))]
+            found.append(int(child))
+            with contextlib.suppress(OSError):
+                found += _children(int(child))
     return found
+
+
+def processor_ms(pid: int) -> float:
+    """Processor time that a process's children have taken so far, ms; hardly depends on what else runs (Linux)."""
+    ticks = 0
+    for child in _children(pid):
+        try:
+            fields = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has just ended
+        ticks += int(fields[11]) + int(fields[12])
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
 
 
 class Client:

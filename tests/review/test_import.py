@@ -1,6 +1,8 @@
 """A film's whole way in: dropped or chosen, read, predicted by a model file without torch, shown with its scale."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -61,6 +63,25 @@ def dicom(pixels: np.ndarray) -> bytes:
     content = io.BytesIO()
     film.save_as(content, enforce_file_format=True)
     return content.getvalue()
+
+
+BLOCKED = """
+import json, sys
+for name in ("torch", "torchvision", "timm", "albumentations", "onnx", "matplotlib"):
+    sys.modules[name] = None
+import landmarks.review.page, landmarks.review.server
+from landmarks.review.worker import Worker
+print(len(Worker().answer({"do": "predict", "path": sys.argv[1], "model": sys.argv[2]})["points"]))
+"""
+
+
+def test_the_page_needs_no_torch(tmp_path, heads):
+    content, points = heads[0]
+    (tmp_path / "head.png").write_bytes(content)
+    model = fixed_model(points, (760, 640), tmp_path / "fixed.onnx")
+    words = [sys.executable, "-c", BLOCKED, str(tmp_path / "head.png"), str(model)]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout.strip()) == (0, "27"), told.stderr
 
 
 @pytest.fixture

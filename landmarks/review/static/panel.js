@@ -120,6 +120,8 @@ async function measureNow() {
       setOutlines(found.outlines);
       if (section === "analysis") renderTable();
       emit("measured", result);
+      // live enough, and the frames of the drag come first
+      if (!complete) await new Promise((done) => setTimeout(done, 60));
     } catch {
       await new Promise((done) => setTimeout(done, 500));
     }
