@@ -61,7 +61,8 @@ def check_report(check: Check) -> str:
     """Tables and one line a finding, for a person."""
     survey = check.survey
     header, *rows = scale_table(check.devices)
-    parts = [format_table(header, rows)]
+    parts = ["\n".join(survey.notes)] if survey.notes else []
+    parts.append(format_table(header, rows))
     if survey.findings:
         parts.append(format_table(["finding", "number"], [[kind, str(num)] for kind, num in kinds(survey).items()]))
         parts.append("\n".join(f"{finding.kind}: {finding.text}" for finding in survey.findings))
