@@ -43,7 +43,7 @@ def changed(config, **sections):
 
 
 def test_a_task_trains_resumes_bit_for_bit_and_predicts_from_its_checkpoint(config, tmp_path):
-    config = changed(config, train={"save_every_steps": 1})
+    config = changed(config, train={"epochs": 1, "save_every_steps": 1})
     summary = fit(prepare_run(config, tmp_path / "whole", resume=None))
     assert (summary["score"], summary["best"] is None) == (task_type(config).score.name, False)
     run = prepare_run(config, tmp_path / "parts", resume=None)
