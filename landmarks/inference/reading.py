@@ -60,8 +60,12 @@ class FilmReader:
         reading = self._reading(film.gray, as_it_is)
         points, radius = reading.found.points_px[0], self.predictor.radii_px(reading.found)
         radius = None if radius is None else radius[0]
-        if not reading.is_cephalogram and not as_it_is:
-            points, radius = np.full_like(points, np.nan), None
+        remark = reading.remark
+        if not reading.is_cephalogram:
+            if as_it_is:
+                remark = "no lateral cephalogram is recognised in this image; its points mean little"
+            else:
+                points, radius = np.full_like(points, np.nan), None
         size = self._pixel_size or film.pixel_size
         return FilmResult(
             film=film,
@@ -71,7 +75,7 @@ class FilmReader:
             radius_px=radius,
             pixel_size=size,
             reading=reading,
-            warnings=(*film.warnings, reading.remark) if reading.remark else film.warnings,
+            warnings=(*film.warnings, remark) if remark else film.warnings,
             measurements=self._measure(points, size, radius) if np.isfinite(points).any() else {},
         )
 

@@ -14,7 +14,7 @@ from landmarks.lateral_shape import lateral_shape
 from landmarks.prediction import Prediction
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
-# Plausibility of readings by a model of ISBI 2015 (docs/results/views.md): untouched films of its own device 0.47 and
+# Plausibility of readings by a model of ISBI 2015 (docs/results/films.md): untouched films of its own device 0.40 and
 # more, of other devices 0.16 and more; pictures that are no cephalogram 0.07 at most as they are, and 0.14 in the best of
 # all views; films in a wrong view 0.18 at most.
 _SURE = 0.35
