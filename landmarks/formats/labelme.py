@@ -32,7 +32,6 @@ def scan(root: Path) -> Survey:
 
 
 def image_place(film: Film) -> str:
-    """Where a film's image lies below the root, without suffix."""
     return film.image_id
 
 
