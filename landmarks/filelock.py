@@ -43,7 +43,7 @@ def hold_for_life(path: Path) -> TextIO | None:
     Raises: OSError where the file cannot be written.
     """
     while True:
-        file = path.open("w")
+        file = path.open("w", encoding="utf-8")
         if _try_lock(file.fileno(), inherited=False) is False:
             file.close()
             return None

@@ -98,7 +98,7 @@ def _rank(config: Config, end: Connection) -> None:
 def _mapped_bytes(pid: int) -> int:
     """Proportional set size of the cache's mapping in one process."""
     total, inside = 0, False
-    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+    for line in Path(f"/proc/{pid}/smaps").read_text(encoding="utf-8").splitlines():
         if "-" in line.split(" ")[0]:
             inside = "landmarks-cache" in line
         elif inside and line.startswith("Pss:"):

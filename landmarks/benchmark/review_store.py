@@ -21,7 +21,7 @@ def memory_mib(pid: int) -> float:
     """Proportional memory of a process and its children, MiB (Linux)."""
     total = 0
     for process in (pid, *_children(pid)):
-        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8").splitlines()
         total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
 
@@ -29,7 +29,7 @@ def memory_mib(pid: int) -> float:
 def _children(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
+        for child in (task / "children").read_text(encoding="utf-8").split():
             found.append(int(child))
             with contextlib.suppress(OSError):
                 found += _children(int(child))
@@ -41,7 +41,7 @@ def processor_ms(pid: int) -> float:
     ticks = 0
     for child in _children(pid):
         try:
-            fields = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()
+            fields = Path(f"/proc/{child}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
         except OSError:
             continue  # it has just ended
         ticks += int(fields[11]) + int(fields[12])

@@ -74,6 +74,6 @@ def check_report(check: Check) -> str:
 def write_check(check: Check, output: Path) -> None:
     """check.json, check.txt and contact_sheet.png (where an image is flagged)."""
     output.mkdir(parents=True, exist_ok=True)
-    (output / "check.json").write_text(json.dumps(check.to_dict(), indent=1) + "\n")
+    (output / "check.json").write_text(json.dumps(check.to_dict(), indent=1) + "\n", encoding="utf-8")
     (output / "check.txt").write_text(check_report(check) + "\n", encoding="utf-8", errors="backslashreplace")
     write_contact_sheet(check.survey, output / "contact_sheet.png")

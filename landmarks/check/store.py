@@ -23,7 +23,9 @@ def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> 
     path = _stored_path(root, data_format, cache_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(f".{os.getpid()}.unfinished")
-    unfinished.write_text(json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root, leave_out=cache_dir)}))
+    unfinished.write_text(
+        json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root, leave_out=cache_dir)}), encoding="utf-8"
+    )
     unfinished.replace(path)
 
 
@@ -39,7 +41,7 @@ def stored_findings(data: DataConfig) -> list[str]:
     command = f"landmarks check_data --root {shlex.quote(data.root)} --format {data.format}"
     path = _stored_path(root, data.format, cache_dir)
     try:
-        stored = json.loads(path.read_text())
+        stored = json.loads(path.read_text(encoding="utf-8"))
         known = stored["version"] == CHECK_VERSION
         findings = [(finding["text"], set(finding["images"])) for finding in stored["findings"]]
         state = stored["state"]

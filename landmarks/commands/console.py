@@ -45,7 +45,7 @@ class SafeStream:
 
     def __init__(self, stream: TextIO | None, drop: Callable[[Exception], bool], patience: float | None = None) -> None:
         # Windows starts a program without a console with None
-        self._stream = open(os.devnull, "w") if stream is None else stream  # noqa: SIM115
+        self._stream = open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: SIM115
         self._drop, self._patience, self._wait = drop, patience, patience
 
     def write(self, text: str) -> int:

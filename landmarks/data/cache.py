@@ -232,9 +232,9 @@ def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig) -> PackedSto
     note = _note(key)
     with exclusive(note.with_suffix(".lock"), lambda: None):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            return open_pack(Path(note.read_text()), key)
+            return open_pack(Path(note.read_text(encoding="utf-8")), key)
         store = _in_memory(key, paths, data)
-        note.write_text(str(store.path))
+        note.write_text(str(store.path), encoding="utf-8")
         atexit.register(remove_file, note)
     return store
 

@@ -12,15 +12,15 @@ def available_memory(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cg
     """Bytes that this process may still use: the tightest of the control groups above it and the host's free memory."""
     free = []
     with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = (proc / "meminfo").read_text().splitlines()
+        lines = (proc / "meminfo").read_text(encoding="utf-8").splitlines()
         free.append(1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable")))
     names = {"": ("memory.max", "memory.current"), "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes")}
     for controller, (limit, used) in names.items():
         for folder in _groups(proc, cgroup, controller):
             # a limit of "max" is no number, and version 1 writes a huge one: neither binds
             with contextlib.suppress(OSError, ValueError):
-                taken = int((folder / used).read_text()) - _reclaimable(folder / "memory.stat")
-                free.append(int((folder / limit).read_text()) - taken)
+                taken = int((folder / used).read_text(encoding="utf-8")) - _reclaimable(folder / "memory.stat")
+                free.append(int((folder / limit).read_text(encoding="utf-8")) - taken)
     return max(0, min(free)) if free else _UNKNOWN_MEMORY
 
 
@@ -29,13 +29,13 @@ def usable_cores(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for folder in _groups(proc, cgroup, ""):
         with contextlib.suppress(OSError, ValueError):
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
             cores = min(cores, int(quota) // int(period))
     for folder in _groups(proc, cgroup, "cpu"):
         with contextlib.suppress(OSError, ValueError):
-            quota = int((folder / "cpu.cfs_quota_us").read_text())
+            quota = int((folder / "cpu.cfs_quota_us").read_text(encoding="utf-8"))
             if quota > 0:
-                cores = min(cores, quota // int((folder / "cpu.cfs_period_us").read_text()))
+                cores = min(cores, quota // int((folder / "cpu.cfs_period_us").read_text(encoding="utf-8")))
     return max(1, cores)
 
 
@@ -56,7 +56,7 @@ def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
     top = cgroup / controller
     found = [top]
     with contextlib.suppress(OSError):
-        for line in (proc / "self" / "cgroup").read_text().splitlines():
+        for line in (proc / "self" / "cgroup").read_text(encoding="utf-8").splitlines():
             _, controllers, path = line.split(":", 2)
             if controller in controllers.split(","):
                 inner = top / path.lstrip("/")
@@ -68,7 +68,7 @@ def _groups(proc: Path, cgroup: Path, controller: str) -> list[Path]:
 def _reclaimable(stat: Path) -> int:
     """Bytes of file cache that the kernel gives back before it refuses memory."""
     with contextlib.suppress(OSError, ValueError):
-        for line in stat.read_text().splitlines():
+        for line in stat.read_text(encoding="utf-8").splitlines():
             if line.startswith(("inactive_file ", "total_inactive_file ")):
                 return int(line.split()[1])
     return 0

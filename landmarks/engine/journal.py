@@ -24,7 +24,7 @@ class Journal:
         self._path = output / "metrics.jsonl"
         if resumed_step is not None:
             self._forget_after(resumed_step, resumed_epoch)
-        self._file = self._path.open("a")
+        self._file = self._path.open("a", encoding="utf-8")
         purge = None if resumed_step is None else resumed_step + 1
         self._board = SummaryWriter(output / "tensorboard", purge_step=purge, flush_secs=30)
 
@@ -33,7 +33,7 @@ class Journal:
         if not self._path.is_file():
             return
         kept = []
-        for line in self._path.read_text().splitlines():
+        for line in self._path.read_text(encoding="utf-8").splitlines():
             try:
                 found = json.loads(line)
                 if found["step"] <= step and (found["kind"] in ("step", "memory") or found["epoch"] <= epoch):
@@ -41,7 +41,7 @@ class Journal:
             except (json.JSONDecodeError, KeyError):
                 continue  # the last line of a run that was killed while writing it
         part = self._path.with_suffix(".part")
-        part.write_text("".join(kept))
+        part.write_text("".join(kept), encoding="utf-8")
         os.replace(part, self._path)
 
     def scalars(

@@ -34,7 +34,7 @@ class ProcessorWatch:
         ran = waited = 0
         for path in Path("/proc/self/task").glob("*/schedstat") if self._watches else ():
             try:
-                words = path.read_text().split()
+                words = path.read_text(encoding="utf-8").split()
             except OSError:  # the thread has ended
                 continue
             ran, waited = ran + int(words[0]), waited + int(words[1])

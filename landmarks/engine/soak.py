@@ -129,7 +129,7 @@ class Soak:
         """Sends SIGTERM to the run and its loader workers at once, as a control group does."""
         if not self._is_training(process, output):
             return False
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="utf-8").split()
         for number in [*map(int, children), process.pid]:
             os.kill(number, signal.SIGTERM)
         return True
@@ -209,7 +209,7 @@ def compare_runs(one: Path, other: Path) -> list[str]:
 
 def metric_lines(run: Path) -> list[dict]:
     """Lines of metrics.jsonl without their times."""
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     return [{key: value for key, value in line.items() if key != "times"} for line in lines]
 
 

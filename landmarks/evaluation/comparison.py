@@ -86,7 +86,7 @@ def read_run(path: Path, split: str | None) -> Run:
     """
     folder = _evaluation_folder(path, split)
     try:
-        protocol = json.loads((folder / "metrics.json").read_text())["protocol"]
+        protocol = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["protocol"]
         with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
             rows = {
                 (row["image"], row["symbol"]): tuple(

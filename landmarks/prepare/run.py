@@ -115,11 +115,11 @@ def _resume(output: Path, settings: dict) -> list[dict]:
     lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines() if log_path.is_file() else []
     begun, *entries = [_parsed(line) for line in lines or [""]]
     if begun is None:  # new, or killed when it had written nothing yet
-        log_path.write_text(json.dumps(settings) + "\n")
+        log_path.write_text(json.dumps(settings) + "\n", encoding="utf-8")
         return []
     if begun != settings:
         raise DataError(f"{output}: begun with other settings ({lines[0]}); choose a new folder")
-    with log_path.open("a") as file:
+    with log_path.open("a", encoding="utf-8") as file:
         file.write("\n")  # so that the line that was being written when the run was killed does not spoil the next one
     logged = [entry for entry in entries if entry and entry.keys() >= _LOGGED]
     logged = [e for e in logged if _is_below(output / e["file"], output) and (output / e["file"]).is_file()]
@@ -153,7 +153,7 @@ def _write_images(
         return entry
 
     entries, broken = [], []
-    with (output / _LOG_NAME).open("a") as log_file, ThreadPoolExecutor(usable_cores()) as pool:
+    with (output / _LOG_NAME).open("a", encoding="utf-8") as log_file, ThreadPoolExecutor(usable_cores()) as pool:
         waiting = [pool.submit(one, film.path) for film in survey.films]
         try:
             for future in tqdm(waiting, desc="prepare", unit="img", mininterval=1):
@@ -204,5 +204,5 @@ def _write_manifest(output: Path, settings: dict, images: dict[str, Resized]) ->
     }
     note = "sizes are (height, width); from_source maps source px (x, y, 1) to px of this copy, pixel centres at whole numbers"
     unfinished = output / f".{MANIFEST_NAME}.unfinished"
-    unfinished.write_text(json.dumps({"note": note, **settings, "images": entries}, indent=1) + "\n")
+    unfinished.write_text(json.dumps({"note": note, **settings, "images": entries}, indent=1) + "\n", encoding="utf-8")
     unfinished.replace(output / MANIFEST_NAME)

@@ -85,7 +85,7 @@ class Library:
 
     def _facts(self, checksum: str) -> dict | None:
         try:
-            return json.loads((self.cache / f"{checksum}.json").read_text())
+            return json.loads((self.cache / f"{checksum}.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
