@@ -2,8 +2,9 @@
 
 A module has `scan(root) -> Survey`, everything that is there; `write(survey, root)`, the annotations of films whose images
 lie where `image_place(film)` says; `LANDMARKS`, the set that the format fixes, or None; and `KEEPS`, which of a film's
-readers, device, pixel_size, split and cvm_stage a written set gives back. A module without `write` is read alone; one with
-`film_pixels(survey)` holds its films in a file of its own, which `landmarks convert` reads.
+readers, device, pixel_size, split and cvm_stage a written set gives back. A module with `NUMBERED`
+holds no names; one without `write` is read alone; one with `film_pixels(survey)` holds its films in a file of its own, which
+`landmarks convert` reads.
 """
 
 from importlib import import_module

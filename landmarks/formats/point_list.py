@@ -12,6 +12,7 @@ from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey
 
 LANDMARKS, KEEPS = None, ()
+NUMBERED = True
 _NAME = "landmarks.csv"
 
 

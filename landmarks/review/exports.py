@@ -26,9 +26,12 @@ _TEST_SHARE, _VALID_SHARE = 0.2, 0.1
 
 
 def formats() -> list[str]:
-    """What can be exported: the two tables, and every format that writes any landmarks."""
-    open_sets = (name for name, form in FORMATS.items() if name not in GENERATED and form.LANDMARKS is None)
-    return [*TABLES, *sorted(open_sets)]
+    """What can be exported: the two tables, and every format that writes any landmarks by name."""
+    return [*TABLES, *sorted(name for name, form in FORMATS.items() if name not in GENERATED and _holds_names(form))]
+
+
+def _holds_names(form) -> bool:
+    return hasattr(form, "write") and form.LANDMARKS is None and not getattr(form, "NUMBERED", False)
 
 
 def split_of(store: Store, case: int, values: dict) -> str:

@@ -23,6 +23,7 @@ class Queue:
         self._store, self._library, self._predictor, self.model = store, library, predictor, model
         self._wake, self._ended = threading.Event(), False
         self._running: int | None = None
+        self._done = 0  # since the queue was last empty
         store.write([("UPDATE jobs SET state = 'waiting' WHERE state = 'running' AND kind = 'predict'", ())])
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
@@ -32,6 +33,8 @@ class Queue:
         if self.model is None:
             raise ValueError("no model: start the page with --checkpoint FILE")
         there = {row["case_id"] for row in self._store.rows("SELECT case_id FROM jobs WHERE state IN ('waiting', 'running')")}
+        if not there:
+            self._done = 0
         new = [case for case in dict.fromkeys(cases) if case not in there]
         insert = "INSERT INTO jobs (kind, case_id, state, at) VALUES ('predict', ?, 'waiting', ?)"
         if new:
@@ -53,7 +56,7 @@ class Queue:
         failed = self._store.rows(
             "SELECT case_id, detail FROM jobs WHERE state = 'failed' ORDER BY id DESC LIMIT 20",
         )
-        return {"waiting": waiting, "running": running, "done": counts.get("done", 0), "case": self._running,
+        return {"waiting": waiting, "running": running, "done": self._done, "case": self._running,
                 "failed": [dict(row) for row in failed]}  # fmt: skip
 
     def close(self) -> None:
@@ -90,6 +93,7 @@ class Queue:
                 self._store.tell({"event": "failed", "case": case, "detail": detail})
         finally:
             self._running = None
+            self._done += 1
         if not self._ended and self._state(job) == "running":
             self._store.write([("UPDATE jobs SET state = ?, detail = ? WHERE id = ?", (state, detail, job))])
         self._tell()

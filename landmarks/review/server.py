@@ -59,6 +59,7 @@ def build_app(page: Page, *, hosts: frozenset[str], token: str, cookie: str, pas
             OverflowError: _refused(400, "a number is too large"),
             TooLargeError: _refused(413, "too large"),
             TimeoutError: _refused(408, "too slow"),
+            ImportError: _refused(400),
             UnsavedError: _refused(507),
             OSError: _refused(507),
             ConflictError: _conflict,
