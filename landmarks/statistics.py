@@ -21,7 +21,7 @@ MOST_UNITS = 500
 # Resampled points that are held at once.
 _BLOCK = 1 << 22
 # Parts of equal size into which the points of many images are sorted to find quantiles.
-_PARTS = 512
+_PARTS = 256
 
 
 @lru_cache(maxsize=4)
@@ -121,8 +121,9 @@ def _grouped_quantiles(points: np.ndarray, group: np.ndarray, quantile: float, w
     edges = np.linspace(0, len(points), _PARTS + 1).round().astype(int)
     part = np.repeat(np.arange(_PARTS), np.diff(edges))
     counted = np.bincount(group * _PARTS + part, minlength=weights.shape[1] * _PARTS).reshape(-1, _PARTS)
-    drawn = weights @ counted
-    reached = np.cumsum(drawn, axis=1)
+    # whole numbers below 2^24, which single precision holds exactly
+    drawn = weights.astype(np.float32) @ counted.astype(np.float32)
+    reached = np.cumsum(drawn, axis=1, dtype=float)
     wanted = quantile * reached[:, -1]
     found = np.minimum((reached < wanted[:, None]).sum(axis=1), _PARTS - 1)
     rows = np.arange(len(weights))

@@ -47,8 +47,9 @@ class Job:
     def folder(self) -> Path:
         return self.output / "unfinished"
 
-    def part(self, path: Path, name: PurePath) -> Path:
+    def part(self, film: Film) -> Path:
         """Where a film's result is kept; a file that changed since has another place."""
+        path, name = Path(film.path), PurePath(film.name)
         try:
             stat = path.stat()
             state = f"{stat.st_size} {stat.st_mtime_ns}"
@@ -77,13 +78,13 @@ def open_job(job: Job) -> int:
         raise ValueError(
             f"{job.output}: begun with another {', '.join(different)}; name another --output, or remove the folder"
         )
-    return sum(_is_read(job.part(*film)) for film in job.films)
+    return sum(_is_read(job.part(film)) for film in job.films)
 
 
 def predict_share(job: Job, reader: FilmReader, rank: int, size: int) -> Iterator[str]:
     """Predicts this process's share of the films that are not done. Yields: a line to tell of each, "" where there is none."""
-    for path, name in job.films[rank::size]:
-        part = job.part(path, name)
+    for film in job.films[rank::size]:
+        path, name, part = Path(film.path), PurePath(film.name), job.part(film)
         if _is_read(part):  # what could not be read is tried again
             yield ""
             continue
@@ -110,7 +111,7 @@ def finish(job: Job) -> dict[str, int] | None:
     with exclusive(job.output / "unfinished.lock", lambda: None):
         if not job.folder.is_dir():
             return None
-        parts = [job.part(*film) for film in job.films]
+        parts = [job.part(film) for film in job.films]
         if not all(part.is_file() for part in parts):
             return None
         films = [json.loads(part.read_text(encoding="utf-8")) for part in parts]

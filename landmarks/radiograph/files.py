@@ -1,5 +1,6 @@
 """Which files are films, and what a file is by its first bytes, whatever it is called."""
 
+import os
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ MOST_SAMPLES = 180_000_000
 _DICOM_MARK = slice(128, 132)
 # DICOM exports are named by number (IM000001) or by UID (1.2.840.113619.2): no suffix, or one of digits.
 _NUMBERED = re.compile(r"(\.\d+)?")
+# Files and folders that are never films: hidden ones, and what a NAS and macOS put beside them.
+_HIDDEN = (".", "@eaDir", "__MACOSX")
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -90,24 +93,29 @@ def image_files(folder: Path, *, below: bool = False) -> list[Path]:
     folders that are named like images, names that start with a dot (macOS puts a `._a.png` that is no image beside
     every a.png it copies), and what a NAS keeps in `@eaDir`.
     """
+    return [Path(path) for path in image_paths(str(folder), below=below)]
+
+
+def image_paths(folder: str, *, below: bool) -> list[str]:
+    """`image_files` as text, several times as fast in folders of many thousands."""
     found = []
-    for path in folder.rglob("*") if below else folder.iterdir():
-        parts = path.relative_to(folder).parts
-        if any(part.startswith((".", "@eaDir", "__MACOSX")) for part in parts) or not _is_film(path):
-            continue
-        found.append(path)
-    return sorted(found)
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)] if below else []
+        for name in names:
+            if not name.startswith(_HIDDEN) and _is_film(where, name):
+                found.append(os.path.join(where, name))
+    return sorted(found, key=lambda path: path.split(os.sep))  # folder by folder, as paths are sorted
 
 
-def _is_film(path: Path) -> bool:
-    suffix = path.suffix.lower()
+def _is_film(where: str, name: str) -> bool:
+    """Whether a file, or a link to nothing, which is to be named and not left out in silence, is a film."""
+    suffix = os.path.splitext(name)[1].lower()
     if suffix in IMAGE_SUFFIXES:
-        # a link to nothing stays in the list, so that it is named instead of left out in silence
-        return not path.is_dir()
-    if not _NUMBERED.fullmatch(suffix) or path.name == "DICOMDIR" or not path.is_file():
+        return True
+    if not _NUMBERED.fullmatch(suffix) or name == "DICOMDIR":
         return False
     try:
-        with path.open("rb") as file:
+        with open(os.path.join(where, name), "rb") as file:
             return file_kind(file.read(256)) == "DICOM"
     except OSError:
         return False
