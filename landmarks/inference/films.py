@@ -44,7 +44,7 @@ def _films_of(given: str) -> Iterator[tuple[str, str, str]]:
         folder = os.path.basename(os.path.abspath(given))
         start = len(os.path.join(given, ""))
         for path in image_paths(given, below=True):
-            yield path, folder, path[start:].regiven(os.sep, "/")
+            yield path, folder, path[start:].replace(os.sep, "/")
     elif not os.path.lexists(given) and _WILDCARDS & set(given):
         for name in sorted(glob.glob(given, recursive=True)):
             yield from _films_of(name)

@@ -121,7 +121,7 @@ def test_dicom_films_get_a_pseudonym(films, tmp_path, monkeypatch):
     list(predict_share(hidden, reader, 0, 1))
     finish(hidden)
     text = (tmp_path / "hidden" / "predictions.json").read_text() + (tmp_path / "hidden" / "predictions.csv").read_text()
-    assert films[0][0].name not in text
+    assert Path(films[0].path).name not in text
     assert "1.2.3" not in text
     assert [path.name.startswith("film_") for path in (tmp_path / "hidden" / "overlays").iterdir()] == [True]
 
