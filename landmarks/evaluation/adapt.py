@@ -17,7 +17,7 @@ from landmarks.prediction import Prediction
 log = logging.getLogger(__name__)
 
 LEAST_FILMS = 3
-_DRAWS = 20
+_DRAWS = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
