@@ -1,4 +1,4 @@
-"""YAML file + `section.key=value` words -> Config. The only user of OmegaConf."""
+"""YAML file + `section.key=value` settings -> Config. The only user of OmegaConf."""
 
 import dataclasses
 import difflib
@@ -19,7 +19,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
     Args:
         path: YAML file with the sections of `Config`; `base: other.yaml` names a recipe in the same folder to start from.
-        overrides: words `section.key=value`, which override the file.
+        overrides: settings `section.key=value`, which override the file.
     Raises: SettingError on an unreadable file, an unknown setting, a wrong type or an impossible value.
     """
     path = Path(path)
@@ -46,7 +46,7 @@ def _load_tree(path: Path, above: tuple[Path, ...]):
 
 
 def override_config(config: Config, overrides: list[str]) -> Config:
-    """The same settings with `section.key=value` words applied. Raises: SettingError."""
+    """The same settings with overrides `section.key=value` applied. Raises: SettingError."""
     return config_from_dict(_merge(_tree_of(config), overrides, "the command line"))
 
 

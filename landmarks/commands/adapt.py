@@ -17,7 +17,7 @@ from landmarks.commands.arguments import new_parser
 log = logging.getLogger(__name__)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("adapt", __doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="the base model, a .pt file of a run")
     parser.add_argument("--data-format", required=True, help="format of the corrected films, such as table")
@@ -28,7 +28,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="folder of the adapted model")
     parser.add_argument("--coverage", type=float, default=0.9, help="of the error radii (default: 0.9)")
     parser.add_argument("--plan", action="store_true", help="print what more films would bring, and write nothing")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     if not args.plan and args.output is None:
         parser.error("name --output, or --plan")
     if args.checkpoint.suffix.lower() == ".onnx":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _SEXES = {"f": "women", "m": "men"}
 
 
-def main(words: list[str] | None = None) -> int:
-    args = _parser().parse_args(words)
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
     from dataclasses import replace
 
     from landmarks.analyses import analyses_of

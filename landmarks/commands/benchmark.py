@@ -24,12 +24,12 @@ SUBJECTS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
-    words = sys.argv[1:] if words is None else words
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
     # only the chosen subject is imported: each needs another part of the package
-    chosen = next((word for word in words if not word.startswith("-")), "")
+    chosen = next((word for word in argv if not word.startswith("-")), "")
     module = importlib.import_module(f"landmarks.benchmark.{chosen}") if chosen in SUBJECTS else None
-    args = _parse(words, chosen, module)
+    args = _parse(argv, chosen, module)
     check_json_folder(args.json)
     figures = module.run(args)
     if args.json:
@@ -37,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-def _parse(words: list[str], chosen: str, module) -> argparse.Namespace:
+def _parse(argv: list[str], chosen: str, module) -> argparse.Namespace:
     parser = new_parser("benchmark", __doc__)
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="{" + ",".join(SUBJECTS) + "}")
     for name, summary in SUBJECTS.items():
@@ -45,7 +45,7 @@ def _parse(words: list[str], chosen: str, module) -> argparse.Namespace:
         if name == chosen:
             module.add_arguments(subject)
             add_json(subject)
-    args, rest = parser.parse_known_args(words)  # settings may stand among the options
+    args, rest = parser.parse_known_args(argv)  # settings may stand among the options
     if any(word.startswith("-") or "=" not in word for word in rest) or (rest and "settings" not in args):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:

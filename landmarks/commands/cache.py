@@ -12,12 +12,12 @@ from landmarks.commands.console import write_line
 from landmarks.config import DataConfig
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("cache", __doc__)
     parser.add_argument("action", choices=("list", "clear"))
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
                         help="the runs' data.cache_dir (default: %(default)s)")  # fmt: skip
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.data.cachefolder import clear_caches, list_caches
     from landmarks.metrics import format_table
 

@@ -15,14 +15,14 @@ from landmarks.config import DataConfig
 log = logging.getLogger(__name__)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("check_data", __doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
     parser.add_argument("--format", required=True, help="its format: aariz, isbi2015, table, ...; data/README.md lists them")
     parser.add_argument("--output", type=Path, help="folder for check.json, check.txt and contact_sheet.png")
     parser.add_argument("--cache-dir", type=Path, default=Path(DataConfig(format="synthetic").cache_dir),
                         help="where training runs look for the result: their data.cache_dir")  # fmt: skip
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.check.run import check_dataset, check_report, write_check
     from landmarks.check.store import store_check
 

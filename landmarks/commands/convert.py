@@ -12,14 +12,14 @@ from pathlib import Path
 from landmarks.commands.arguments import new_parser
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("convert", __doc__)
     parser.add_argument("--from", dest="source", required=True, metavar="FORMAT", help="format of the data set")
     parser.add_argument("--root", type=Path, required=True, help="its folder; it is only read")
     parser.add_argument("--to", dest="target", required=True, metavar="FORMAT", help="format to write")
     parser.add_argument("--output", type=Path, required=True, help="new folder")
     parser.add_argument("--names", default="", metavar="FILE", help="landmark names to symbols: YAML, usual or isbi_numbers")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.formats.reading import survey_dataset
     from landmarks.prepare.convert import convert
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _STRESS = "predict at most this many films (default: 50) under 19 corruptions at 3 strengths as well"
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("eval", __doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run, or an exported .onnx")
     parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
@@ -34,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
     parser.add_argument("--stress", type=int, nargs="?", const=50, metavar="FILMS", help=_STRESS)
     add_settings(parser, "the checkpoint's")
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     from landmarks.formats import GENERATED
 
     other = [f"data.root={args.data_root}"] if args.data_root else []
@@ -80,7 +80,7 @@ def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[
     Args:
         checkpoint: a `.pt` file of a run, or an exported `.onnx`.
         split: train, valid, test, test1, test2 or all.
-        settings: words `section.key=value` that override the checkpoint's.
+        settings: each `section.key=value`, overriding the checkpoint's.
         tta: mean of four shifted views.
     Returns: `figures` (MRE, SDR and all others with intervals, errors in mm) and `evaluation` (errors of each point).
     Raises: ValueError naming the file or setting that cannot be used.

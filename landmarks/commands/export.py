@@ -13,14 +13,14 @@ from pathlib import Path
 from landmarks.commands.arguments import new_parser
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("export", __doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run's checkpoints/")
     parser.add_argument("--output", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--half", action="store_true", help="store weights in half precision: half the size")
     parser.add_argument("--licence", default="", help="terms under which the model may be used")
     parser.add_argument("--card", type=Path, help="text or Markdown file about the model, kept in the file")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.inference.export import export_onnx
 
     text = args.card.read_text(encoding="utf-8") if args.card else ""

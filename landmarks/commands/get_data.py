@@ -42,14 +42,14 @@ SETS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("get_data", __doc__)
     parser.add_argument("name", choices=sorted(SETS), help="data set")
     parser.add_argument("--output", type=Path, help="new folder for the data set (default: data/Aariz)")
     parser.add_argument("--archive", type=Path, help="an archive that was downloaded by hand, instead of downloading it")
     parser.add_argument("--keep-archive", action="store_true", help="keep the downloaded archive after unpacking")
     parser.add_argument("--api", default=FIGSHARE, help=f"address of the server's API (default: {FIGSHARE})")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     published = SETS[args.name]
     output = args.output or Path("data") / Path(published.file.name).stem
     if output.exists() and (not output.is_dir() or any(output.iterdir())):

@@ -8,10 +8,10 @@ Examples:
 from landmarks.commands.arguments import new_parser
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("models", __doc__)
     parser.add_argument("name", nargs="?", help="print this model's card")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.inference.onnx import open_onnx
     from landmarks.inference.released import model_file, released_models
     from landmarks.metrics import format_table

@@ -11,13 +11,13 @@ from landmarks.commands.arguments import add_json, add_recipe, check_json_folder
 from landmarks.config import parse_size
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("plan", __doc__)
     add_recipe(parser)
     parser.add_argument("--memory", help="memory of the card, e.g. 8GB (default: train.memory_limit, this card's, or 8GB)")
     parser.add_argument("--measure", action="store_true", help="run real steps on this machine's card under that cap")
     add_json(parser)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     import torch
 
     from landmarks.configfile import load_config

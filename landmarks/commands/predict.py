@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from landmarks.radiograph import PixelSize
 
 
-def main(words: list[str] | None = None) -> int:
-    args = _parser().parse_args(words)
+def main(argv: list[str] | None = None) -> int:
+    args = _parser().parse_args(argv)
     size = _pixel_size(args)
     from tqdm import tqdm
 

@@ -10,14 +10,14 @@ from landmarks.commands.arguments import new_parser
 from landmarks.commands.console import write_line
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("prepare_data", __doc__)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data set; it is only read")
     parser.add_argument("--format", required=True, help="its format: aariz, isbi2015, table, ...; data/README.md lists them")
     parser.add_argument("--output", type=Path, required=True, help="new folder; an interrupted copy in it is resumed")
     parser.add_argument("--long-side", type=int, default=1280, metavar="PX", help="longest side of an image (default: 1280)")
     parser.add_argument("--jpeg", type=int, metavar="QUALITY", help="write JPEG of this quality, e.g. 95 (default: PNG)")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.prepare.run import prepare
 
     try:

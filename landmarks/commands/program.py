@@ -33,12 +33,12 @@ COMMANDS = {
 }
 
 
-def main(words: list[str] | None = None) -> int:
-    """The console script. `words` are those after the program's name."""
-    words = sys.argv[1:] if words is None else words
-    name = words[0].replace("-", "_") if words else "--help"
+def main(argv: list[str] | None = None) -> int:
+    """The console script. `argv`: the arguments after the program's name."""
+    argv = sys.argv[1:] if argv is None else argv
+    name = argv[0].replace("-", "_") if argv else "--help"
     if name in COMMANDS:
-        return run(name, words[1:])
+        return run(name, argv[1:])
     set_up_console()
     if name in ("__help", "_h"):
         print(_overview())
@@ -48,7 +48,7 @@ def main(words: list[str] | None = None) -> int:
 
         print(f"landmarks {__version__}")
         return 0
-    write_line(f"{words[0]}: unknown command; the commands are {', '.join(COMMANDS)}")
+    write_line(f"{argv[0]}: unknown command; the commands are {', '.join(COMMANDS)}")
     return 2
 
 
@@ -58,11 +58,11 @@ def _overview() -> str:
     return "\n".join(["usage: landmarks COMMAND ...", "", *lines, "", "landmarks COMMAND --help describes a command."])
 
 
-def run(name: str, words: list[str] | None = None) -> int:
+def run(name: str, argv: list[str] | None = None) -> int:
     """Runs one command and returns its exit code; a user's mistake becomes one line on stderr, never a traceback."""
     set_up_console()
     try:
-        code = importlib.import_module(f"landmarks.commands.{name}").main(words)
+        code = importlib.import_module(f"landmarks.commands.{name}").main(argv)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:

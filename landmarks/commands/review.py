@@ -24,7 +24,7 @@ _PASSWORD_LETTERS = 12
 _RELEASED = Path(__file__).parents[1] / "weights" / "isbi19.onnx"
 
 
-def _parse(words: list[str] | None) -> argparse.Namespace:
+def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser("review", __doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("."), help="films (default: the present folder)")
     parser.add_argument(
@@ -38,11 +38,11 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--password", help=f"what others in the network must know with --host; {_PASSWORD_LETTERS} letters")
     parser.add_argument("--no-browser", action="store_true", help="print the address, open no browser")
     parser.add_argument("--backup", type=Path, metavar="FILE", help="copy the folder's whole store into FILE, and end")
-    return parser.parse_args(words)
+    return parser.parse_args(argv)
 
 
-def main(words: list[str] | None = None) -> int:
-    args = _parse(words)
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
     if not args.folder.is_dir():
         raise ValueError(f"{args.folder}: no such folder; give one with films")
     if args.backup is not None:

@@ -14,7 +14,7 @@ from landmarks.commands.arguments import add_recipe, new_parser
 log = logging.getLogger(__name__)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("soak", __doc__)
     add_recipe(parser)
     parser.add_argument("--kills", type=int, default=25, help="interruptions by kill -9 (default: 25)")
@@ -23,7 +23,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--losses", type=int, default=0, help=losses)
     parser.add_argument("--output", type=Path, default=Path("runs/soak"), help="folder of the runs (default: runs/soak)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments")
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     if sys.platform == "win32":
         raise ValueError("soak: Windows has no kill -9; run it on Linux or macOS")
     from landmarks.engine.soak import Soak, train_command

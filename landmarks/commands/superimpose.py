@@ -14,7 +14,7 @@ from landmarks.commands.analyse import beside, find_films
 from landmarks.commands.arguments import new_parser
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = new_parser("superimpose", __doc__)
     parser.add_argument(
         "films", type=Path, nargs="+", help="two films, earlier first, in one or two predictions.json or as images"
@@ -27,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--calibration", type=Path, help="calibration.json for intervals (default: beside the checkpoint)")
     parser.add_argument("--device", default="auto", help="where to predict (default: auto)")
     parser.add_argument("--no-pdf", action="store_true", help="HTML alone")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     from landmarks.analyses.writing import rescaled, write_superimposition
     from landmarks.superimposition import REFERENCES, superimpose
     from landmarks.uncertainty import read_error_model

@@ -13,14 +13,14 @@ from landmarks.commands.arguments import add_recipe, new_parser, settings_help
 from landmarks.commands.console import write_line
 
 
-def _parse(words: list[str] | None) -> argparse.Namespace:
+def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = new_parser("train", __doc__, settings_help())
     add_recipe(parser)
     parser.add_argument("--output", type=Path, help="run folder (default: runs/<name of the recipe>)")
     parser.add_argument("--resume", nargs="?", type=Path, const=True, metavar="FILE",
                         help="resume the run in the output folder, or from this checkpoint")  # fmt: skip
     parser.add_argument("--force", action="store_true", help="resume although settings or data have changed")
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     if isinstance(args.resume, Path) and "=" in args.resume.parts[0] and not args.resume.exists():
         # `--resume train.epochs=50`: the next word is a setting, not a file
         args.settings.insert(0, str(args.resume))
@@ -29,8 +29,8 @@ def _parse(words: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def main(words: list[str] | None = None) -> int:
-    args = _parse(words)
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
     from landmarks.configfile import load_config
     from landmarks.distributed import rank_info
     from landmarks.engine.stopping import Stopped, TrainingError
@@ -84,7 +84,7 @@ def train(config, output: Path, *, resume: Path | None = None, force: bool = Fal
 
 
 def _named_failure(error: Exception, output: Path, *, started: bool) -> Exception | None:
-    """The error in our own words, None where it stands as it is: before the first step a mistake, later a failed training."""
+    """The error with file and advice, None where it needs neither; before the first step a mistake, later a failed training."""
     from landmarks.device import is_out_of_memory
     from landmarks.engine.stopping import TrainingError
 

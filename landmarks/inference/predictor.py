@@ -68,7 +68,7 @@ class Predictor:
 
         Args:
             device: auto, cpu or cuda; None takes the checkpoint's `train.device`.
-            overrides: words `section.key=value` that override a checkpoint's settings; an ONNX file has its own for good.
+            overrides: settings `section.key=value` that override a checkpoint's settings; an ONNX file has its own for good.
             calibrated: whether to use error radii.
         Raises: ValueError where the file, the device or a setting cannot be used.
         """
