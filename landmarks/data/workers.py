@@ -156,9 +156,12 @@ def _undisturbed_iterator(start) -> Iterator:
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGCHLD"):
         return start()
     before = signal.getsignal(signal.SIGCHLD)
+    # a worker is born with these signals held back, until it ignores them: one that comes in between would end it
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _not_for_workers())
     try:
         return start()
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
 
 
@@ -173,13 +176,19 @@ def _death(exitcode: int) -> str:
     return f"signal {-exitcode}"
 
 
+def _not_for_workers() -> set[int]:
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    return {getattr(signal, name) for name in names if hasattr(signal, name)}
+
+
 def _start_worker(_: int) -> None:
     cv2.setNumThreads(0)  # the workers themselves are the parallelism
     keep_freed_memory()
     # signals to all of a run's processes (Ctrl+C, torchrun, systemd, a scheduler) are for the training process alone,
     # which ends its workers when it has saved; workers whose training process is gone end by themselves
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for number in _not_for_workers():
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _not_for_workers())
     if hasattr(os, "setpgrp"):
         os.setpgrp()
