@@ -35,7 +35,11 @@ def steps(command, words):
             ["-m", "landmarks", "eval", "--checkpoint", checkpoint, "--split", "test"],
         ]
     if command == "test":
-        return [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "pytest", *words]]
+        return [
+            ["-m", "ruff", "check", "."],
+            ["-m", "ruff", "format", "--check", "."],
+            ["-m", "pytest", "--numprocesses", "auto", *words],
+        ]
     folder = [] if words and not words[0].startswith("-") else [FILMS]
     return [["-m", "landmarks", "review", *folder, *words]]
 

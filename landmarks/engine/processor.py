@@ -4,8 +4,8 @@ from pathlib import Path
 
 import torch
 
-# Part of the time that threads asked for and did not get, from which on fewer threads are faster (2 cores, measured in
-# docs/results/shared_machine.md).
+# Part of the time that threads asked for and did not get, from which on the line is worth reading: an undisturbed run waits a
+# few per cent, one that shares a core waits about half.
 _MOST_WAIT = 0.2
 
 

@@ -30,8 +30,9 @@ def measurements_section(figures: Figures, curves: Curves) -> str:
     rows = [_measurement_row(name, row, bool(calibrated)) for name, row in clinical.measurements.items()]
     words = "Bias and limits: found minus true (Bland and Altman 1986). <em>Readers</em>: the two readers against each other. "
     if calibrated:
-        words += "<em>Interval</em>: mean half width from the landmarks' calibrated error radii, first order, errors taken "
-        words += "as independent and round; <em>holds</em>: how often it has the true value "
+        words += "<em>Interval</em>: mean half width from the landmarks' calibrated error radii, first order; the errors' "
+        words += "correlations are those of the calibration images where there are at least 30, otherwise they are taken as "
+        words += "independent and round; <em>holds</em>: how often it has the true value "
         words += f"({calibrated.coverage_wanted:g} % wanted). "
     if clinical.without_pixel_size:
         words += f"{clinical.without_pixel_size} images have no pixel size: they count for angles and ratios only."
