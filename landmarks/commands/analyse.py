@@ -3,14 +3,13 @@
 Examples:
     landmarks analyse found/predictions.json --output analyses
     landmarks analyse found/predictions.json --analysis steiner,wits --age 12 --sex f --output analyses
-    landmarks analyse head.png --checkpoint runs/1024/checkpoints/best.pt --pixel-size 0.1 --output analyses
+    landmarks analyse head.png --pixel-size 0.1 --output analyses
 
 Analyses: steiner, downs, tweed, ricketts, mcnamara, jarabak, eastman, wits, vertical, soft_tissue. Without a Chromium on this
 machine no PDF is made; the HTML page prints the same from any browser.
 """
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from landmarks.commands.arguments import new_parser
 
 if TYPE_CHECKING:
     from landmarks.tracing.reading import StoredFilm
+    from landmarks.uncertainty import ErrorModel
 
 _SEXES = {"f": "women", "m": "men"}
 
@@ -30,7 +30,6 @@ def main(argv: list[str] | None = None) -> int:
     from landmarks.analyses.sheet import MOST_ROWS
     from landmarks.analyses.writing import Wanted, rescaled, write_analyses
     from landmarks.norms import read_definitions, standard
-    from landmarks.uncertainty import read_error_model
 
     definitions = read_definitions(args.own) if args.own else standard()
     known, names = analyses_of(definitions.measurements), args.analysis.split(",")
@@ -42,16 +41,15 @@ def main(argv: list[str] | None = None) -> int:
     prefer = tuple(args.norms.split(",")) if args.norms else ()
     if unknown := [name for name in prefer if name not in definitions.samples]:
         raise ValueError(f"--norms: found {unknown[0]!r}; write some of {','.join(definitions.samples)}")
-    films = find_films(args.films, args.checkpoint, args.device)
-    calibration = args.calibration or beside(args.checkpoint)
+    films, errors, model = find_films(args)
     wanted = Wanted(
         analyses=tuple(known[name] for name in names),
         definitions=definitions,
         prefer=prefer,
         age=args.age,
         sex=_SEXES.get(args.sex),
-        errors=read_error_model(calibration) if calibration else None,
-        model=args.checkpoint.name if args.checkpoint else "",
+        errors=errors,
+        model=model,
     )
     films = [replace(film, tracing=rescaled(film.tracing, args.pixel_size, args.enlargement)) for film in films]
     write_analyses(films, wanted, args.output, pdf=not args.no_pdf)
@@ -60,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = new_parser("analyse", __doc__)
-    parser.add_argument("films", type=Path, nargs="+", help="a predictions.json, or films to predict with --checkpoint")
+    parser.add_argument("films", type=Path, nargs="+", help="a predictions.json, or films to predict")
     parser.add_argument("--output", type=Path, required=True, help="folder for the pages, analyses.csv and analyses.json")
     parser.add_argument("--analysis", default="steiner", metavar="NAMES", help="names joined by commas (default: steiner)")
     parser.add_argument("--norms", metavar="SAMPLES", help="samples whose norms come first, joined by commas")
@@ -71,36 +69,41 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sex", choices=tuple(_SEXES), help="f or m; norms by sex need it")
     parser.add_argument("--pixel-size", type=float, metavar="MM", help="mm a pixel, instead of what the film states")
     parser.add_argument("--enlargement", type=float, metavar="FACTOR", help="of lengths in the film, e.g. 1.1 for 10 %%")
-    parser.add_argument("--checkpoint", type=Path, help="a .pt file of a run's checkpoints/, to predict films")
-    parser.add_argument("--calibration", type=Path, help="calibration.json for intervals (default: beside the checkpoint)")
-    parser.add_argument("--device", default="auto", help="where to predict (default: auto)")
+    add_model(parser)
     parser.add_argument("--no-pdf", action="store_true", help="HTML alone")
     return parser
 
 
-def find_films(places: Sequence[Path], checkpoint: Path | None, device: str) -> "list[StoredFilm]":
-    """The films of predictions.json files, and films predicted now. Raises: ValueError."""
-    from landmarks.tracing.reading import read_tracings
+def add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", help="checkpoint, ONNX file or released model that predicts films (default: isbi19)")
+    parser.add_argument("--calibration", type=Path, help="calibration.json for intervals (default: the model's own)")
+    parser.add_argument("--device", default="auto", help="where to predict (default: auto)")
 
-    films, images = [], []
-    for place in places:
+
+def find_films(args: argparse.Namespace) -> "tuple[list[StoredFilm], ErrorModel | None, str]":
+    """The films of predictions.json files and films predicted now; how their errors lie, where known; the model's name.
+
+    Raises: ValueError.
+    """
+    from landmarks.tracing.reading import read_tracings
+    from landmarks.uncertainty import read_error_model
+
+    films, images, errors, model = [], [], None, ""
+    for place in args.films:
         if place.suffix == ".json":
             films += read_tracings(place)
         else:
             images.append(place)
-    if images and checkpoint is None:
-        raise ValueError(f"{images[0]}: a film needs --checkpoint to be predicted; or give a predictions.json")
     if images:
+        from landmarks.inference.released import DEFAULT
         from landmarks.inference.tracings import predict_tracings
 
-        films += predict_tracings(images, checkpoint, device)
+        named = args.checkpoint or DEFAULT
+        found, errors = predict_tracings(images, named, args.device)
+        films, model = [*films, *found], Path(named).name
+    if args.calibration:
+        errors = read_error_model(args.calibration)
     names = [film.tracing.name for film in films]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise ValueError(f"{twice}: two films have this name, so that their pages would; analyse them apart")
-    return films
-
-
-def beside(checkpoint: Path | None) -> Path | None:
-    """The calibration beside a checkpoint, where there is one."""
-    found = checkpoint.parent / "calibration.json" if checkpoint else None
-    return found if found and found.is_file() else None
+    return films, errors, model

@@ -10,7 +10,7 @@ References: cranial_base (S-N at S), palate (ANS-PNS at ANS), mandible (Me-Go at
 
 from pathlib import Path
 
-from landmarks.commands.analyse import beside, find_films
+from landmarks.commands.analyse import add_model, find_films
 from landmarks.commands.arguments import new_parser
 
 
@@ -23,23 +23,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--reference", default="cranial_base", help="what stays in place (default: cranial_base)")
     parser.add_argument("--ages", type=float, nargs=2, metavar="YEARS", help="age at both films, for growth by the norms")
     parser.add_argument("--pixel-size", type=float, metavar="MM", help="mm a pixel of both, instead of what the films state")
-    parser.add_argument("--checkpoint", type=Path, help="a .pt file of a run's checkpoints/, to predict films")
-    parser.add_argument("--calibration", type=Path, help="calibration.json for intervals (default: beside the checkpoint)")
-    parser.add_argument("--device", default="auto", help="where to predict (default: auto)")
+    add_model(parser)
     parser.add_argument("--no-pdf", action="store_true", help="HTML alone")
     args = parser.parse_args(argv)
     from landmarks.analyses.writing import rescaled, write_superimposition
     from landmarks.superimposition import REFERENCES, superimpose
-    from landmarks.uncertainty import read_error_model
 
     if args.reference not in REFERENCES:
         raise ValueError(f"--reference: found {args.reference!r}; write one of {', '.join(REFERENCES)}")
-    films = find_films(args.films, args.checkpoint, args.device)
+    films, errors, _ = find_films(args)
     if len(films) != 2:
         raise ValueError(f"{args.films[0]}: found {len(films)} films; superimpose needs two, the earlier one first")
     first, second = (rescaled(film.tracing, args.pixel_size, None) for film in films)
-    calibration = args.calibration or beside(args.checkpoint)
-    errors = read_error_model(calibration) if calibration else None
     found = superimpose(first, second, REFERENCES[args.reference], errors=errors)
     ages = tuple(args.ages) if args.ages else tuple(film.age for film in films)
     write_superimposition(first, found, ages, errors, args.output, pdf=not args.no_pdf)

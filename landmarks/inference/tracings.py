@@ -5,16 +5,21 @@ from pathlib import Path
 
 from landmarks.inference.predictor import Predictor
 from landmarks.inference.reading import FilmReader
+from landmarks.inference.released import model_file
 from landmarks.tracing import Tracing
 from landmarks.tracing.reading import StoredFilm
+from landmarks.uncertainty import ErrorModel
 
 
-def predict_tracings(images: Sequence[Path], checkpoint: Path, device: str) -> list[StoredFilm]:
-    """The landmarks of films with a checkpoint or an ONNX file, at the pixel size that each film states.
+def predict_tracings(images: Sequence[Path], model: str | Path, device: str) -> tuple[list[StoredFilm], ErrorModel | None]:
+    """The landmarks of films, at the pixel size that each film states, and the model's error model where it has radii.
 
+    Args:
+        model: a checkpoint, an ONNX file, or the name of a released model.
     Raises: ValueError where a film, the checkpoint or its calibration cannot be read, or a film is no cephalogram.
     """
-    reader, films = FilmReader(Predictor.load(checkpoint, device=device)), []
+    predictor = Predictor.load(model_file(model), device=device)
+    reader, films = FilmReader(predictor), []
     for image in images:
         result = reader.read(image)
         if not result.reading.is_cephalogram:
@@ -28,4 +33,7 @@ def predict_tracings(images: Sequence[Path], checkpoint: Path, device: str) -> l
             origin=result.pixel_size.origin,
         )
         films.append(StoredFilm(tracing=tracing, image=image, age=result.film.age, sex=result.sex))
-    return films
+    radii = predictor.calibration
+    if radii is None:
+        return films, None
+    return films, ErrorModel(symbols=tuple(radii.landmarks), coverage=radii.coverage, scaled=radii.scaled_errors)
