@@ -29,7 +29,7 @@ def test_check_prepare_and_cache_from_the_command_line(synthetic_root, tmp_path)
     found = call("check_data.py", "--root", small, *words)
     assert found.returncode == 1
     assert "unreadable image" in found.stdout
-    unstored = call("check_data.py", "--root", small, "--format", "aariz", "--cache-dir", small / "prepared.json")
+    unstored = call("check_data.py", "--root", small, "--format", "aariz", "--cache-dir", tmp_path / "out" / "check.json")
     assert (unstored.returncode, unstored.stdout) == (1, found.stdout)
     assert "warning: " in unstored.stderr.splitlines()[-1]
     missing = call("check_data.py", "--root", tmp_path / "nowhere", *words)
