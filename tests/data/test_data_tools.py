@@ -80,4 +80,4 @@ def test_a_reader_who_has_seen_enough(synthetic_root, tmp_path):
     ) as piped:
         piped.stdout.close()
         assert b"Broken" not in piped.stderr.read()
-    assert piped.returncode == 0
+    assert piped.returncode in (0, 1)  # nothing found, or findings: both are a check that ran to its end
