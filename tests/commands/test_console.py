@@ -120,6 +120,6 @@ def test_a_closed_terminal_does_not_end_the_work():
     stream = SafeStream(os.fdopen(theirs, "w"), lambda error: True)
     os.close(ours)
     for _ in range(3):
-        stream.write("line\n")
+        assert stream.write("line\n") == 5
         stream.flush()
     stream.close()
