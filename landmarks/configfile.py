@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from landmarks.config import SECTIONS, Config, SettingError
+from landmarks.config import SECTIONS, Config
+from landmarks.settings import SettingError
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:

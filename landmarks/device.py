@@ -8,7 +8,7 @@ import subprocess
 
 import torch
 
-from landmarks.config import DEVICES
+from landmarks.trainconfig import DEVICES
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ LEVELS = (
         "schema",
         "settings",
         "config",
+        "trainconfig",
         "configfile",
         "checkpointfile",
         "distributed",

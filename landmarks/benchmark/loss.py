@@ -8,12 +8,13 @@ import torch
 
 from landmarks.benchmark.clock import at_least_one, wait_for
 from landmarks.benchmark.plain import plain_wing
-from landmarks.config import DEVICES, LossConfig
+from landmarks.config import LossConfig
 from landmarks.device import choose_device
 from landmarks.engine.account import LiveMemory
 from landmarks.metrics import format_table
 from landmarks.tasks.landmarks.heatmap import encode
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
+from landmarks.trainconfig import DEVICES
 
 _SIGMA = 2.0
 _LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}

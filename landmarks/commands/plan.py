@@ -8,7 +8,7 @@ Examples:
 import json
 
 from landmarks.commands.arguments import add_json, add_recipe, check_json_folder, new_parser
-from landmarks.config import parse_size
+from landmarks.trainconfig import parse_size
 
 
 def main(argv: list[str] | None = None) -> int:

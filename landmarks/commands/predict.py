@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from landmarks.commands.arguments import new_parser
 from landmarks.commands.console import write_line
-from landmarks.config import DEVICES
+from landmarks.trainconfig import DEVICES
 
 log = logging.getLogger(__name__)
 

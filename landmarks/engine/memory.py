@@ -5,10 +5,10 @@ import sys
 import torch
 from torch import nn
 
-from landmarks.config import RECOMPUTE_LEVELS, TrainConfig, parse_size
 from landmarks.engine.checkpoint import Progress, capture_generators, restore_generators
 from landmarks.engine.stopping import TrainingError
 from landmarks.tasks.task import Network
+from landmarks.trainconfig import RECOMPUTE_LEVELS, TrainConfig, parse_size
 
 MIB = 2**20
 # What CUDA itself, its kernels and its libraries take beside torch's own memory (estimate: 0.4 to 0.6 GB on recent cards).

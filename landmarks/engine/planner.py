@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 import torch
 
-from landmarks.config import RECOMPUTE_LEVELS, Config
+from landmarks.config import Config
 from landmarks.data.loading import read_split
 from landmarks.data.resources import available_memory
 from landmarks.distributed import least_of_ranks, rank_info
@@ -16,6 +16,7 @@ from landmarks.formats.records import DataError
 from landmarks.metrics import format_table
 from landmarks.tasks import task_type
 from landmarks.tasks.task import Task
+from landmarks.trainconfig import RECOMPUTE_LEVELS
 
 log = logging.getLogger(__name__)
 

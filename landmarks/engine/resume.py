@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
-from landmarks.config import CHANGEABLE, Config, SettingError
+from landmarks.config import CHANGEABLE, Config
 from landmarks.configfile import config_from_dict, config_to_dict
 from landmarks.engine.checkpoint import CheckpointFolder
 from landmarks.engine.run import Run
+from landmarks.settings import SettingError
 from landmarks.tasks.task import Task
 
 log = logging.getLogger(__name__)

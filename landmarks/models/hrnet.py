@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from landmarks.config import RECOMPUTE_LEVELS
+from landmarks.trainconfig import RECOMPUTE_LEVELS
 
 # Mean and spread of ImageNet's images over the three colours, for pixels from 0 to 1.
 _MEAN, _STD = 0.449, 0.226

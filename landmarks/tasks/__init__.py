@@ -1,6 +1,7 @@
 """Tasks by name. A new one is a folder here and a line in this dictionary."""
 
-from landmarks.config import Config, SettingError
+from landmarks.config import Config
+from landmarks.settings import SettingError
 from landmarks.tasks.landmarks.task import LandmarkTask
 from landmarks.tasks.task import Task
 

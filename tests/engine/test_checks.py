@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from landmarks.config import SettingError
 from landmarks.data.loading import read_split
 from landmarks.engine.network import set_up_torch
 from landmarks.engine.processor import ProcessorWatch
 from landmarks.formats.records import DataError
+from landmarks.settings import SettingError
 from landmarks.tasks import task_type
 
 

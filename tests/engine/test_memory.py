@@ -6,7 +6,6 @@ from itertools import islice
 import pytest
 import torch
 
-from landmarks.config import SettingError, parse_size
 from landmarks.engine import step
 from landmarks.engine.build import prepare_run
 from landmarks.engine.run import Run
@@ -14,6 +13,8 @@ from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
 from landmarks.engine.trainer import save
 from landmarks.models.forward import forward_in_parts
+from landmarks.settings import SettingError
+from landmarks.trainconfig import parse_size
 
 _NO_MEMORY = torch.OutOfMemoryError("injected")
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from landmarks.config import Config, DataConfig, LossConfig, ModelConfig, SettingError
+from landmarks.config import Config, DataConfig, LossConfig, ModelConfig
 from landmarks.engine.account import LiveMemory, account_pass, empty_network
 from landmarks.engine.build import prepare_run
 from landmarks.engine.memory import MIB
 from landmarks.engine.planner import fastest, plan
 from landmarks.schema import AARIZ29
+from landmarks.settings import SettingError
 from landmarks.tasks.landmarks.heatmap import encode
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 from landmarks.tasks.landmarks.task import LandmarkTask

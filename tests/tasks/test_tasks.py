@@ -13,7 +13,7 @@ import torch
 from side_task import SideTask
 
 from landmarks.checkpointfile import read_checkpoint
-from landmarks.config import AugmentConfig, SettingError
+from landmarks.config import AugmentConfig
 from landmarks.data.loading import read_split
 from landmarks.engine import step
 from landmarks.engine.account import account_pass, empty_network
@@ -23,6 +23,7 @@ from landmarks.engine.soak import compare_runs
 from landmarks.engine.step import train_window
 from landmarks.engine.trainer import fit
 from landmarks.models.forward import forward_in_parts
+from landmarks.settings import SettingError
 from landmarks.tasks import TASKS, task_type
 from landmarks.tasks.saved import describe_checkpoint, load_model
 
