@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from landmarks.wholefile import put_in_place
+
 # torch writes a zip; the checksum is the zip's comment: "sha256:" and 64 hexadecimal digits.
 _TAG = b"sha256:"
 _COMMENT = len(_TAG) + 64
@@ -34,7 +36,7 @@ def write_checkpoint(path: Path, content: dict) -> None:
             file.flush()
             os.fsync(file.fileno())
         verify_checkpoint(part)
-        os.replace(part, path)
+        put_in_place(part, path)
         _sync_folder(path.parent)
     except RuntimeError as error:
         # torch's writer reports a full disk in its own words

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from landmarks.filelock import hold_for_life
+from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def download(file: RemoteFile, target: Path, *, progress: Callable[[int], None],
         _need_disk(target.parent, file.size - have)
         _fetch(file, part, progress, pause)
         verify(part, file, remove="the download was removed: run the command again")
-        part.replace(target)
+        put_in_place(part, target)
     with contextlib.suppress(OSError):
         target.with_name(f".{target.name}.lock").unlink()
 
@@ -178,7 +179,7 @@ def unpack(archive: Path, output: Path, *, progress: Callable[[int], None]) -> N
                 with content.open(member) as source, target.open("xb") as out:
                     shutil.copyfileobj(source, out, _CHUNK)
                 progress(count)
-        unfinished.rename(output)
+        put_in_place(unfinished, output)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise DownloadError(f"{archive}: broken archive ({error}); download it again") from error
     except OSError as error:

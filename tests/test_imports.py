@@ -17,6 +17,7 @@ LEVELS = (
         "checkpointfile",
         "distributed",
         "filelock",
+        "wholefile",
         "download",
         "device",
         "statistics",

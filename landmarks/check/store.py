@@ -11,6 +11,7 @@ from landmarks.config import DataConfig
 from landmarks.formats import GENERATED
 from landmarks.formats.exclusions import read_exclusions
 from landmarks.formats.records import DataError
+from landmarks.wholefile import put_in_place
 
 CHECK_VERSION = 1
 CHECKS_FOLDER = "checks"
@@ -26,7 +27,7 @@ def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> 
     unfinished.write_text(
         json.dumps(result | {"version": CHECK_VERSION, "state": state_of_files(root, leave_out=cache_dir)}), encoding="utf-8"
     )
-    unfinished.replace(path)
+    put_in_place(unfinished, path)
 
 
 def stored_findings(data: DataConfig) -> list[str]:

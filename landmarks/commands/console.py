@@ -5,12 +5,15 @@ import errno
 import logging
 import os
 import select
+import stat
 import sys
+import time
 from collections.abc import Callable
 from typing import TextIO
 
 # Characters of one write: a pipe that has room takes them without waiting (4,096 bytes on Linux, POSIX asks for 512).
 _PIECE = 1024
+_POLL_SECONDS = 0.01
 
 
 def set_up_console() -> None:
@@ -47,12 +50,31 @@ class SafeStream:
         # Windows starts a program without a console with None
         self._stream = open(os.devnull, "w", encoding="utf-8") if stream is None else stream  # noqa: SIM115
         self._drop, self._patience, self._wait = drop, patience, patience
+        self._direct = None if patience is None else _open_again(self._stream)
 
     def write(self, text: str) -> int:
+        if self._direct is not None:
+            self._try(self._write_directly, text)
+            return len(text)
         for start in range(0, len(text), _PIECE):
             if self._has_room():
                 self._try(self._stream.write, text[start : start + _PIECE])
         return len(text)
+
+    def _write_directly(self, text: str) -> None:
+        """Never waits in the write itself: a terminal with a little room takes a part of a line and waits for the rest."""
+        left = text.encode(self._stream.encoding or "utf-8", "backslashreplace")
+        deadline = time.monotonic() + self._wait
+        while left:
+            try:
+                left = left[os.write(self._direct, left) :]
+                self._wait = self._patience
+                deadline = time.monotonic() + self._wait
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    self._wait = 0.0  # until somebody reads again
+                    return
+                time.sleep(_POLL_SECONDS)
 
     def _has_room(self) -> bool:
         if self._patience is None:
@@ -65,7 +87,8 @@ class SafeStream:
         return ready
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        if self._direct is None:
+            self._try(self._stream.flush)
 
     def _try(self, action: Callable, *text: str) -> int | None:
         try:
@@ -74,15 +97,35 @@ class SafeStream:
             if not self._drop(error):
                 raise
             if isinstance(error, OSError) and not isinstance(error, BlockingIOError):
-                with contextlib.suppress(OSError, ValueError):
-                    # what is buffered still goes somewhere, and the interpreter's end does not fail on it either
-                    nowhere = os.open(os.devnull, os.O_WRONLY)
-                    os.dup2(nowhere, self._stream.fileno())
-                    os.close(nowhere)
+                self._discard_from_now_on()
             return None
+
+    def _discard_from_now_on(self) -> None:
+        """What is buffered still goes somewhere, and the interpreter's end does not fail on it either."""
+        with contextlib.suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            if self._direct is not None:
+                os.dup2(nowhere, self._direct, inheritable=False)
+            os.close(nowhere)
 
     def __getattr__(self, name: str):
         return getattr(self._stream, name)
+
+
+def _open_again(stream: TextIO) -> int | None:
+    """The stream's pipe or terminal opened once more, for writes that do not wait; None where that cannot be done.
+
+    The file that was inherited stays as it is: other programs, such as the shell, share its flags.
+    """
+    try:
+        handle = stream.fileno()
+        mode = os.fstat(handle).st_mode
+        if not (stat.S_ISFIFO(mode) or os.isatty(handle)):
+            return None
+        return os.open(f"/proc/self/fd/{handle}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except (OSError, ValueError, AttributeError):  # no file, no Linux, or a terminal of another user
+        return None
 
 
 class ConsoleHandler(logging.Handler):

@@ -25,6 +25,7 @@ from landmarks.filelock import exclusive, is_held
 from landmarks.formats.records import DataError, Record
 from landmarks.images import shrink
 from landmarks.radiograph import ImageError, read_gray
+from landmarks.wholefile import put_in_place, remove_if_free
 
 log = logging.getLogger(__name__)
 
@@ -159,9 +160,9 @@ def _build_on_disk(final: Path, key: str, paths: list[Path], data: DataConfig) -
                 os.fsync(file.fileno())
             # Windows refuses to replace a file that another process has mapped: then that one is as good
             with contextlib.suppress(PermissionError):
-                Path(name).replace(final)
+                put_in_place(Path(name), final)
         finally:
-            remove_file(Path(name))
+            remove_if_free(Path(name))
     log.info(f"cache: {line}, in {final}")
     return open_pack(final, key)
 
@@ -220,7 +221,7 @@ def _in_memory(key: str, paths: list[Path], data: DataConfig) -> PackedStore:
 def _in_temporary_file(key: str, paths: list[Path], data: DataConfig) -> PackedStore:
     """Where there are no files without a name, the system keeps a temporary one in its page cache."""
     handle, name = tempfile.mkstemp(prefix="landmarks_", suffix=SUFFIX)
-    atexit.register(remove_file, Path(name))
+    atexit.register(remove_if_free, Path(name))
     with open(handle, "wb") as file:
         line = write_pack(file, key, paths, data)
     log.info(f"cache: {line}, in {name}")
@@ -235,7 +236,7 @@ def _shared_by_ranks(key: str, paths: list[Path], data: DataConfig) -> PackedSto
             return open_pack(Path(note.read_text(encoding="utf-8")), key)
         store = _in_memory(key, paths, data)
         note.write_text(str(store.path), encoding="utf-8")
-        atexit.register(remove_file, note)
+        atexit.register(remove_if_free, note)
     return store
 
 
@@ -256,11 +257,6 @@ def _has_note(key: str) -> bool:
     with contextlib.suppress(OSError):
         return _note(key).exists()
     return False
-
-
-def remove_file(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
 
 
 def _gib(num_bytes: int) -> str:

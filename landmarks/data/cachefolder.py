@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from landmarks.data.cache import SUFFIX, UNFINISHED, lock_of_unfinished, remove_file
+from landmarks.data.cache import SUFFIX, UNFINISHED, lock_of_unfinished
 from landmarks.data.packfile import open_pack
 from landmarks.filelock import is_held
+from landmarks.wholefile import remove_if_free
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +42,7 @@ def clear_caches(folder: Path) -> tuple[int, list[str]]:
             kept.append(f"{cache.path}: cannot be removed ({error.strerror or error})")
     for lock in folder.glob(".*.lock") if folder.is_dir() else ():
         if not is_held(lock):
-            remove_file(lock)
+            remove_if_free(lock)
     return freed, kept
 
 

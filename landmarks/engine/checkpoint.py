@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_checkpoint
+from landmarks.wholefile import remove_if_free
 
 
 @dataclass(kw_only=True, slots=True)
@@ -86,7 +87,7 @@ class CheckpointFolder:
         write_checkpoint(self.folder / name, content)
         numbered = sorted(self.folder.glob("epoch_*.pt"), key=_by_epoch)
         for old in numbered[: max(0, len(numbered) - self._keep)]:
-            old.unlink()
+            remove_if_free(old)
 
     def newest_sound(self) -> tuple[Path, dict, list[str]]:
         """The newest checkpoint that can be believed, and a line about each newer one that cannot.

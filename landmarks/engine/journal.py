@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
+from landmarks.wholefile import put_in_place
+
 
 def clock(seconds: float) -> str:
     """Seconds as h:mm:ss."""
@@ -42,7 +44,7 @@ class Journal:
                 continue  # the last line of a run that was killed while writing it
         part = self._path.with_suffix(".part")
         part.write_text("".join(kept), encoding="utf-8")
-        os.replace(part, self._path)
+        put_in_place(part, self._path)
 
     def scalars(
         self, kind: str, step: int, values: dict[str, float | None], *, epoch: int, times: dict[str, float] | None = None

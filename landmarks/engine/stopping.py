@@ -5,8 +5,8 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-# Ctrl+C, a scheduler's or the system's end, a closed terminal, and a scheduler's early warning of the end
-_STOP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2")
+# Ctrl+C, a scheduler's or the system's end, a closed terminal, a scheduler's early warning of the end, Ctrl+Break on Windows
+_STOP = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2", "SIGBREAK")
 # a scheduler's early warning of a pause: what is saved is safe, the run continues
 _SAVE = ("SIGUSR1",)
 

@@ -18,6 +18,8 @@ KEEPS = ("readers", "pixel_size", "split")
 PIXEL_SIZE_MM = 0.1
 DEVICE = "ISBI 2015"
 FOLDERS = {"train": "TrainingData", "test1": "Test1Data", "test2": "Test2Data"}
+# as copies of the set name them, in any case, beside or below RawImage
+_OTHER_NAMES = {"train": ("train", "training"), "test1": ("test1",), "test2": ("test2",)}
 _READERS = {"senior": "400_senior", "junior": "400_junior"}
 _TRUTHS = ("mean", "senior", "junior")
 _DECIMALS = 6
@@ -27,10 +29,19 @@ def scan(root: Path) -> Survey:
     """Images and both readers' points of the parts that are there."""
     survey = Survey(root=root, landmarks=ISBI19, splits=tuple(FOLDERS), truths=_TRUTHS, holds_out_valid=True)
     manifest, files = Manifest(root), _reader_files(survey)
-    for split, name in FOLDERS.items():
-        if folder := folder_named(folder_named(root, "RawImage") or root / "RawImage", name):
+    for split in FOLDERS:
+        if folder := _images_of(root, split):
             _scan_part(survey, folder, split, files, manifest)
     return survey
+
+
+def _images_of(root: Path, split: str) -> Path | None:
+    parents = (folder_named(root, "RawImage"), root)
+    for parent in filter(None, parents):
+        for name in (FOLDERS[split], *_OTHER_NAMES[split]):
+            if folder := folder_named(parent, name):
+                return folder
+    return None
 
 
 def image_place(film: Film) -> str:
@@ -67,11 +78,12 @@ def _pixel_size(film: Film) -> tuple[float, float]:
 
 
 def _reader_files(survey: Survey) -> dict[str, dict[str, Path]]:
-    """The readers' files by name. They lie below AnnotationsByMD, or at the top in some copies."""
+    """The readers' files by name. They lie below AnnotationsByMD; in copies, at the top or below any other folder."""
     files = {}
+    others = sorted(path for path in survey.root.iterdir() if path.is_dir())
+    parents = [*filter(None, [folder_named(survey.root, "AnnotationsByMD")]), survey.root, *others]
     for reader, name in _READERS.items():
-        above = folder_named(survey.root, "AnnotationsByMD")
-        if place := (above and folder_named(above, name)) or folder_named(survey.root, name):
+        if place := next(filter(None, (folder_named(parent, name) for parent in parents)), None):
             files[reader] = {path.stem: path for path in annotation_files(place, ".txt")}
     if not files:
         line = f"{survey.root / 'AnnotationsByMD'}: no reader's folder (400_senior, 400_junior)"

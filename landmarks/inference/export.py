@@ -2,7 +2,6 @@
 
 import io
 import logging
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ import torch
 from landmarks.inference.card import ModelCard, ModelFileError
 from landmarks.inference.network import TorchNetwork, open_checkpoint
 from landmarks.inference.onnx import INPUT, OUTPUT, OnnxNetwork, card_metadata, open_onnx, sealed
+from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def export_onnx(checkpoint: Path, output: Path, *, half: bool = False, licence: 
         output.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         open_onnx(part, device="cpu")
-        os.replace(part, output)
+        put_in_place(part, output)
     finally:
         part.unlink(missing_ok=True)
     return Exported(path=output, num_bytes=len(content), largest_difference=difference)

@@ -24,6 +24,7 @@ from landmarks.filelock import exclusive
 from landmarks.inference.films import Film
 from landmarks.inference.reading import FilmReader, FilmResult
 from landmarks.radiograph import ImageError, film_id
+from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def finish(job: Job) -> dict[str, int] | None:
         _write_csv(job.output / "predictions.csv", read)
         _write(job.output / "predictions.json", json.dumps({"version": 1, "films": read}, indent=1) + "\n")
         done = job.folder.with_name(_DONE)
-        job.folder.replace(done)
+        put_in_place(job.folder, done)
         shutil.rmtree(done, ignore_errors=True)
         recognised = sum(film["is_cephalogram"] for film in read)
         return {"films": len(films), "read": len(read), "recognised": recognised}
@@ -190,11 +191,11 @@ def _write_csv(path: Path, films: Sequence[dict]) -> None:
                     radius = film.get("radius_px", {}).get(symbol)
                     more = [int(symbol in film["inferred"]), *(["" if radius is None else radius] if with_radius else [])]
                     rows.writerow([film["path"], symbol, *(f"{v:.2f}" for v in point), f"{film['peak'][symbol]:.3f}", *more])
-    unfinished.replace(path)
+    put_in_place(unfinished, path)
 
 
 def _write(path: Path, text: str) -> None:
     """Whole or not at all, also where several processes write the same."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
+    put_in_place(unfinished, path)

@@ -17,6 +17,7 @@ from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey
 from landmarks.radiograph import read_radiograph
 from landmarks.schema import LandmarkSet
+from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def convert(root: Path, source: str, output: Path, target: str, *, names: str = 
         module.write(replace(survey, root=unfinished, films=films), unfinished)
         if output.is_dir():
             output.rmdir()
-        unfinished.rename(output)
+        put_in_place(unfinished, output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return lost

@@ -19,6 +19,7 @@ from landmarks.formats.records import DataError
 from landmarks.formats.survey import Film, Survey
 from landmarks.geometry import resize_map
 from landmarks.radiograph import ImageError, read_gray
+from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def _write_image(path: Path, output: Path, name: str, long_side: int, jpeg: int 
         small = image if size == image.shape else cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         options = [] if jpeg is None else [cv2.IMWRITE_JPEG_QUALITY, jpeg]
         unfinished.write_bytes(cv2.imencode(suffix, small, options)[1].tobytes())
-    unfinished.replace(target)
+    put_in_place(unfinished, target)
     return {"file": name + suffix, "source_size": list(image.shape), "size": list(size)}
 
 
@@ -205,4 +206,4 @@ def _write_manifest(output: Path, settings: dict, images: dict[str, Resized]) ->
     note = "sizes are (height, width); from_source maps source px (x, y, 1) to px of this copy, pixel centres at whole numbers"
     unfinished = output / f".{MANIFEST_NAME}.unfinished"
     unfinished.write_text(json.dumps({"note": note, **settings, "images": entries}, indent=1) + "\n", encoding="utf-8")
-    unfinished.replace(output / MANIFEST_NAME)
+    put_in_place(unfinished, output / MANIFEST_NAME)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from landmarks.radiograph import Radiograph, read_radiograph
+from landmarks.wholefile import put_in_place
 
 THUMBNAIL_PX = 96
 PICTURE_PX = 1600
@@ -127,4 +128,4 @@ def _jpeg(gray: np.ndarray, longest: int) -> bytes:
 def _write(target: Path, content: bytes) -> None:
     part = target.with_name(f"{target.name}.part")
     part.write_bytes(content)
-    part.replace(target)
+    put_in_place(part, target)

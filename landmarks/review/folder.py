@@ -7,6 +7,7 @@ from pathlib import Path
 
 from landmarks.radiograph.files import IMAGE_SUFFIXES, image_files
 from landmarks.review.store import STORE_FOLDER, Store, now
+from landmarks.wholefile import put_in_place
 
 
 def find_films(folder: Path) -> Iterator[Path]:
@@ -76,9 +77,9 @@ def keep_upload(store: Store, part: Path, title: str, checksum: str) -> tuple[in
         return there[0]["id"], False
     suffix = Path(title).suffix.lower()
     target = store.home / "films" / f"{checksum[:32]}{suffix if suffix in IMAGE_SUFFIXES else '.dcm'}"
-    with part.open("rb") as file:
+    with part.open("r+b") as file:  # Windows flushes no file that is open for reading
         os.fsync(file.fileno())
-    part.replace(target)
+    put_in_place(part, target)
     values = (target.relative_to(store.folder).as_posix(), Path(title).stem[:200] or "film", target.stat().st_size,
               target.stat().st_mtime, now(), checksum)  # fmt: skip
     question = "INSERT INTO cases (path, title, size, modified, added, checksum) VALUES (?, ?, ?, ?, ?, ?)"

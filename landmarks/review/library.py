@@ -8,6 +8,7 @@ from pathlib import Path
 from landmarks.review.child import Child, FilmError
 from landmarks.review.folder import film_path
 from landmarks.review.store import Store
+from landmarks.wholefile import remove_if_free
 
 log = logging.getLogger(__name__)
 
@@ -108,5 +109,5 @@ class Library:
             for _, size, path in sorted(files):
                 if total <= self._bytes:
                     return
-                path.unlink(missing_ok=True)
+                remove_if_free(path)
                 total -= size

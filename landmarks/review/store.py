@@ -14,6 +14,7 @@ from pathlib import Path
 
 from landmarks.review.fields import case_state
 from landmarks.review.migrations import migrate
+from landmarks.wholefile import put_in_place
 
 STORE_FOLDER = "landmarks-review"
 _FILE = "review.sqlite"
@@ -189,7 +190,7 @@ class Store:
             copy.close()
         with part.open("r+b") as file:
             os.fsync(file.fileno())
-        part.replace(target)
+        put_in_place(part, target)
 
     def sound(self) -> bool:
         """Whether SQLite finds the file intact and every reference kept."""

@@ -19,6 +19,7 @@ from landmarks.formats.survey import Film, Survey
 from landmarks.schema import AARIZ29
 from landmarks.synthetic.anatomy import sample_head
 from landmarks.synthetic.device import DEVICES, Device, radiograph
+from landmarks.wholefile import put_in_place
 
 GENERATOR_VERSION = 1
 """Raised whenever the same seed gives other images or annotations."""
@@ -81,7 +82,7 @@ def write_synthetic_dataset(output: Path, *, num: int, seed: int, height: int | 
         (unfinished / "Readme.txt").write_text(readme, encoding="utf-8", newline="\n")
         if output.exists():
             output.rmdir()
-        unfinished.rename(output)
+        put_in_place(unfinished, output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return output

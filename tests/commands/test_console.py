@@ -91,6 +91,28 @@ def test_a_stderr_that_nobody_reads_holds_no_run_up(monkeypatch):
     os.close(read)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a terminal that is opened once more without waiting")
+def test_a_paused_terminal_with_room_for_half_a_line_holds_no_run_up():
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    os.set_blocking(theirs, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(theirs, b"x" * 4096)
+    os.set_blocking(theirs, True)
+    os.read(ours, 300)
+    with open(theirs, "w") as terminal:
+        stream = SafeStream(terminal, lambda error: True, patience=0.1)
+        for _ in range(20):
+            stream.write("a line of some length " * 40 + "\n")
+        assert os.get_blocking(theirs), "the shell shares this file"
+        while len(os.read(ours, 1 << 16)) > 4000:
+            pass
+        stream.write("heard again\n")
+        assert os.read(ours, 1 << 16).endswith(b"heard again\r\n")
+    os.close(ours)
+
+
 def test_stdout_drops_a_lost_reader_but_reports_a_full_disk(monkeypatch):
     for lost in (BrokenPipeError(errno.EPIPE, "pipe"), OSError(errno.EIO, "terminal"), OSError(errno.EINVAL, "Windows pipe")):
         monkeypatch.setattr(sys, "stdout", Failing(lost))

@@ -180,3 +180,12 @@ def test_isbi_names_and_folders_of_any_spelling(isbi_root):
     for folder in ("RawImage", "AnnotationsByMD"):
         (isbi_root / folder).rename(isbi_root / folder.lower())
     np.testing.assert_equal(list(points(isbi_root, "isbi2015").values()), expected)
+
+
+def test_isbi_folders_as_copies_name_them(isbi_root):
+    expected = points(isbi_root, "isbi2015")
+    for name, other in (("TrainingData", "Train"), ("Test1Data", "test1")):
+        (isbi_root / "RawImage" / name).rename(isbi_root / other)
+    (isbi_root / "RawImage").rmdir()
+    (isbi_root / "AnnotationsByMD").rename(isbi_root / "labels")
+    np.testing.assert_equal(points(isbi_root, "isbi2015"), expected)

@@ -21,6 +21,7 @@ from landmarks.evaluation.stress import StressFigures
 from landmarks.jsonfile import write_json
 from landmarks.metrics import format_figure, format_table
 from landmarks.radiograph import read_gray
+from landmarks.wholefile import remove_if_free
 
 
 def write_report(output: Path, results: Results, stress: StressFigures | None = None) -> None:
@@ -107,7 +108,7 @@ def _row(name: str, part: ErrorFigures) -> list[str]:
 def _write_overlays(folder: Path, cases: tuple[Case, ...], symbols: tuple[str, ...], unit: str) -> None:
     folder.mkdir(exist_ok=True)
     for old in folder.glob("*.png"):  # another evaluation of this split chose other images
-        old.unlink()
+        remove_if_free(old)
     for case in cases:
         title = f"{case.name}  {case.image_id}  MRE {case.mre:.2f} {unit}"
         image = read_gray(case.image_path)
