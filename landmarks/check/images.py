@@ -13,7 +13,7 @@ from landmarks.check.views import check_negatives
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
 from landmarks.formats.survey import Film, Survey
-from landmarks.radiograph import ImageError, read_gray
+from landmarks.radiograph import ImageError, read_radiograph
 
 # Measured on ISBI 2015: after alignment two images of one exposure correlate by 0.98 or more (recompressed, brighter,
 # resized, cropped by 3 %; 0.91 to 0.96 when cropped by 8 %), those of two patients by 0.88 at most.
@@ -39,6 +39,8 @@ class _Looks:
     """Row of the larger picture in the file that holds them all."""
     contrast: float
     """Gray levels between the 1 % and the 99 % point."""
+    warnings: tuple[str, ...]
+    """What its reader says of the file, other than on its pixel size."""
 
 
 def check_images(survey: Survey) -> None:
@@ -58,6 +60,8 @@ def _check_images(survey: Survey, larges: np.ndarray) -> None:
             else:
                 survey.films[i] = looks.film
                 found.append(looks)
+                for line in looks.warnings:
+                    survey.add("doubtful image", f"{film.image_id}: {line}", film.image_id)
                 if looks.contrast < _LEAST_CONTRAST:
                     line = f"{film.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
                     survey.add("no contrast", f"{line}; look at the film, and replace or exclude it", film.image_id)
@@ -70,9 +74,10 @@ def _check_images(survey: Survey, larges: np.ndarray) -> None:
 
 def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
     try:
-        image = read_gray(film.path)
+        read = read_radiograph(film.path)
     except ImageError as error:
         return str(error).removeprefix(f"{film.path}: ").split(";")[0]
+    image, warnings = read.gray, tuple(line for line in read.warnings if not line.startswith("pixel size:"))
     digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).data).hexdigest()
     # twice down: the area filter on the whole image once
     middle = cv2.resize(image, (2 * _LARGE, 2 * _LARGE), interpolation=cv2.INTER_AREA)
@@ -82,7 +87,7 @@ def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
     contrast = float(np.ptp(np.percentile(middle, (1, 99))))
     small = (small / (np.linalg.norm(small) + 1e-9)).ravel()
     larges[number] = _local_contrast(large, 10)
-    return _Looks(replace(film, size=image.shape), digest, small, number, contrast)
+    return _Looks(replace(film, size=image.shape), digest, small, number, contrast, warnings)
 
 
 def _local_contrast(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.radiograph.files import ImageError, file_kind
-from landmarks.radiograph.gray import default_window, to_eight_bits
-from landmarks.radiograph.intact import RasterError
+from landmarks.radiograph.gray import default_window, to_eight_bits, too_few_levels
+from landmarks.radiograph.intact import RasterError, jpeg_damage
 from landmarks.radiograph.raster import FORMATS, decode_raster
 from landmarks.radiograph.spacing import UNKNOWN, PixelSize
 
@@ -45,7 +45,11 @@ def read_radiograph(path: str | Path) -> Radiograph:
         film = read_radiograph("head.dcm")
         film.gray.shape, film.pixel_size.mm, film.pixel_size.origin
     """
-    path = Path(path)
+    return _read(Path(path), thorough=True)
+
+
+def _read(path: Path, *, thorough: bool) -> Radiograph:
+    """`thorough`: looks also for what does not change the pixels, and only earns a warning."""
     try:
         with path.open("rb") as file:
             kind = file_kind(head := file.read(4096))
@@ -54,7 +58,7 @@ def read_radiograph(path: str | Path) -> Radiograph:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error}); replace the file") from error
     try:
         if kind in FORMATS:
-            return _raster(content, kind)
+            return _raster(content, kind, thorough)
         if kind == "DICOM":
             from landmarks.radiograph.dicom import read_dicom  # pydicom is an extra
 
@@ -66,12 +70,15 @@ def read_radiograph(path: str | Path) -> Radiograph:
 
 def read_gray(path: str | Path) -> np.ndarray:
     """Film -> uint8 [H, W], the 8 bits that the network reads. Raises: ImageError naming the file."""
-    return read_radiograph(path).gray
+    return _read(Path(path), thorough=False).gray
 
 
-def _raster(content: bytes, kind: str) -> Radiograph:
+def _raster(content: bytes, kind: str, thorough: bool) -> Radiograph:
     pixels, notes = decode_raster(content, kind)
     gray = pixels if pixels.dtype == np.uint8 else to_eight_bits(pixels, *default_window(pixels))
+    if thorough:
+        damage = jpeg_damage(content) if kind == "JPEG" else ""
+        notes += filter(None, [damage, too_few_levels(gray)])
     return Radiograph(pixels=pixels, gray=gray, kind=kind, pixel_size=PixelSize(mm=None, origin=UNKNOWN), warnings=tuple(notes))
 
 

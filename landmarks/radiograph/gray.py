@@ -15,6 +15,8 @@ _SAMPLES = 1_000_000
 _PNG_WEIGHTS, _PNG_SHIFT, _PNG_HALF = (9797, 19234, 3737), 15, 0
 _CV_WEIGHTS, _CV_SHIFT, _CV_HALF = (4899, 9617, 1868), 14, 1 << 13
 _ROWS = 512
+# Gray levels below which a film is named; one that is darkened to 15 % still has 39.
+_LEVELS = 24
 
 
 def luminance(rgb: np.ndarray, *, as_libpng: bool = False) -> np.ndarray:
@@ -61,6 +63,13 @@ def default_window(pixels: np.ndarray) -> tuple[float, float]:
         if white and high - low >= _FILLED * white:
             return 0.0, white
     return low, high
+
+
+def too_few_levels(gray: np.ndarray) -> str:
+    """A line where a film uint8 [H, W] was saved with so few gray levels that structures are lost; else empty."""
+    step = max(1, int(np.sqrt(gray.size / _SAMPLES)))
+    num = int(np.count_nonzero(np.bincount(gray[::step, ::step].ravel(), minlength=256)))
+    return f"{num} gray levels only: the points are less accurate; save the film with 256 or more" if 1 < num < _LEVELS else ""
 
 
 def to_eight_bits(pixels: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -61,7 +61,8 @@ def decode_raster(content: bytes, kind: str) -> tuple[np.ndarray, list[str]]:
             elif kind == "GIF" and getattr(image, "n_frames", 1) > 1:
                 notes.append(f"{image.n_frames} frames; the first is read")
             check_size(image.height, image.width, len(image.getbands()))
-            return _pixels(image, content, kind), notes
+            pixels = _pixels(image, content, kind, notes)
+            return pixels, notes
     except (Image.DecompressionBombError, MemoryError) as error:
         raise RasterError("too large to decode; save it smaller") from error
     except RasterError:
@@ -81,11 +82,11 @@ def _reason(content: bytes, kind: str, error: Exception) -> str:
     return "broken or truncated image; replace the file"
 
 
-def _pixels(image: Image.Image, content: bytes, kind: str) -> np.ndarray:
+def _pixels(image: Image.Image, content: bytes, kind: str, notes: list[str]) -> np.ndarray:
     tags = getattr(image, "tag_v2", {})
     deep_colour = len(image.getbands()) > 1 and (tags.get(TIFF_BITS, (8,))[0] > 8 if tags else _png_depth(content) > 8)
     if deep_colour and kind in ("PNG", "TIFF", "BigTIFF"):
-        return _deep_colour(image, content, kind)
+        return _deep_colour(image, content, kind, notes)
     if kind == "JPEG" and image.mode != "CMYK":
         image.draft("L", image.size)
     # before the load, which may turn the page upright and drop its tags
@@ -93,7 +94,7 @@ def _pixels(image: Image.Image, content: bytes, kind: str) -> np.ndarray:
     unsigned = bool(tags) and tags.get(TIFF_SAMPLE_FORMAT, (_UNSIGNED,))[0] == _UNSIGNED
     with silent_libtiff(check_tiff(content, tags) if tags else False):
         image.load()
-    pixels = _gray(ImageOps.exif_transpose(image), kind)
+    pixels = _gray(ImageOps.exif_transpose(image), kind, notes)
     if unsigned and pixels.dtype == np.int32:
         pixels = pixels.view(np.uint32)
         pixels = pixels.astype(np.int32) if pixels.max() < 2**31 else pixels.astype(np.float32)
@@ -102,7 +103,7 @@ def _pixels(image: Image.Image, content: bytes, kind: str) -> np.ndarray:
     return pixels
 
 
-def _gray(image: Image.Image, kind: str) -> np.ndarray:
+def _gray(image: Image.Image, kind: str, notes: list[str]) -> np.ndarray:
     """An upright image of any mode -> gray values."""
     as_libpng = kind == "PNG"
     if image.mode in ("P", "PA"):
@@ -118,7 +119,14 @@ def _gray(image: Image.Image, kind: str) -> np.ndarray:
         return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     colour, alpha = (array[..., :-1], array[..., -1]) if image.mode in ("LA", "RGBA") else (array, None)
     gray = colour[..., 0].copy() if colour.shape[2] == 1 else luminance(colour, as_libpng=as_libpng)
-    return gray if alpha is None else over_black(gray, alpha)
+    return gray if alpha is None else _over_black(gray, alpha, notes)
+
+
+def _over_black(gray: np.ndarray, alpha: np.ndarray, notes: list[str]) -> np.ndarray:
+    clear = float((alpha == 0).mean())
+    if 0 < clear < 1:
+        notes.append(f"{max(1, round(100 * clear))} % of the pixels are transparent and are read as black")
+    return over_black(gray, alpha)
 
 
 def _seek_largest(image: Image.Image) -> list[str]:
@@ -133,7 +141,7 @@ def _seek_largest(image: Image.Image) -> list[str]:
     return [f"{same} pages of one size; the first of them is read"] if same > 1 else []
 
 
-def _deep_colour(image: Image.Image, content: bytes, kind: str) -> np.ndarray:
+def _deep_colour(image: Image.Image, content: bytes, kind: str, notes: list[str]) -> np.ndarray:
     """Colour of 16 bits a channel, of which Pillow would keep 8."""
     if kind != "PNG" and getattr(image, "n_frames", 1) > 1:
         raise RasterError("TIFF of several pages in colour of 16 bits; save the film alone, as gray of 16 bits")
@@ -144,7 +152,7 @@ def _deep_colour(image: Image.Image, content: bytes, kind: str) -> np.ndarray:
         return array
     colour, alpha = (array[..., :3], array[..., 3]) if array.shape[2] == 4 else (array, None)
     gray = luminance(colour[..., ::-1])
-    return gray if alpha is None else over_black(gray, alpha)
+    return gray if alpha is None else _over_black(gray, alpha, notes)
 
 
 def _png_depth(content: bytes) -> int:

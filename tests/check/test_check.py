@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-from landmarks.check.images import near_pairs
 from landmarks.check.points import check_points
 from landmarks.check.run import check_dataset, check_report, write_check
 from landmarks.check.store import state_of_files, store_check, stored_findings
@@ -214,21 +213,6 @@ def test_files_that_are_none_of_the_data_set(tmp_path):
     for content in ("null", "[]", '{"version": 1, "state": "", "findings": [1]}'):
         stored.write_text(content)
         assert "never checked" in stored_findings(data)[0]
-
-
-def test_near_pairs_in_blocks_are_those_of_the_whole_table(monkeypatch):
-    rng = np.random.default_rng(0)
-    small = rng.standard_normal((60, 40)) + 3 * rng.standard_normal((6, 40))[rng.integers(6, size=60)]
-    small = (small / np.linalg.norm(small, axis=1, keepdims=True)).astype(np.float32)
-    likeness = small @ small.T
-    np.fill_diagonal(likeness, -1)
-    nearest = np.argsort(-likeness, axis=1)[:, :3]
-    expected = {(min(i, j), max(i, j)) for i in range(60) for j in nearest[i].tolist() if likeness[i, j] > 0.6}
-    assert len(expected) > 60
-    for block in (60 * 7, 10**6):
-        monkeypatch.setattr("landmarks.check.images._BLOCK", block)
-        assert near_pairs(small) == sorted(expected)
-    assert near_pairs(small[:2]) in ([], [(0, 1)])
 
 
 def test_a_set_in_the_folder_of_the_caches(tmp_path, monkeypatch):

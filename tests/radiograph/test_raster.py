@@ -131,6 +131,37 @@ def test_a_narrow_band_and_a_mark_far_above_the_film(tmp_path, gray):
         assert np.corrcoef(found.ravel(), gray.ravel())[0, 1] > 0.98
 
 
+def test_a_damaged_jpeg_earns_a_warning_and_a_sound_one_none(tmp_path, gray, capfd):
+    large = Image.fromarray(cv2.resize(gray, (700, 900), interpolation=cv2.INTER_CUBIC))
+    black = Image.new("L", (900, 900))
+    black.paste(large, (100, 0))
+    cases = {"plain": (large, {}), "optimal": (black, {"optimize": True}), "steps": (large, {"progressive": True})}
+    for name, (image, options) in cases.items():
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=95, **options)
+        (tmp_path / "sound.jpg").write_bytes(stream.getvalue())
+        assert read_radiograph(tmp_path / "sound.jpg").warnings == (), name
+        for start in (0.3, 0.5, 0.7):
+            content = bytearray(stream.getvalue())
+            first = int(start * len(content))
+            content[first : first + 512] = bytes(512)
+            (tmp_path / "damaged.jpg").write_bytes(content)
+            (line,) = read_radiograph(tmp_path / "damaged.jpg").warnings
+            assert line.startswith("damaged JPEG: "), (name, start)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_file_has_lost_is_said(tmp_path, gray):
+    Image.fromarray(gray).convert("1").save(tmp_path / "bit.png")
+    assert read_radiograph(tmp_path / "bit.png").warnings[0].startswith("2 gray levels only")
+    clear = np.where(gray > 20, 255, 0).astype(np.uint8)
+    Image.fromarray(np.dstack([gray] * 3 + [clear])).save(tmp_path / "clear.png")
+    share = max(1, round(100 * float((gray <= 20).mean())))
+    assert read_radiograph(tmp_path / "clear.png").warnings == (
+        f"{share} % of the pixels are transparent and are read as black",
+    )
+
+
 def png_header(height: int, width: int) -> bytes:
     def chunk(kind, content):
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
