@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from landmarks.cvmconfig import CvmConfig
 from landmarks.settings import check_section, need, rules, setting
 from landmarks.trainconfig import TrainConfig
 
@@ -113,9 +114,9 @@ class AugmentConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelConfig:
-    task: str = setting("landmarks", "What the network learns, a name of landmarks/tasks: landmarks (heatmaps).")
+    task: str = setting("landmarks", "What the network learns, a name of landmarks/tasks: landmarks, cvm.")
     backbone: str = setting(
-        "hrnet_w32", "Any HRNet of timm: hrnet_w18_small, hrnet_w18_small_v2, hrnet_w18, hrnet_w32, hrnet_w48, ..."
+        "hrnet_w32", "Any HRNet of timm: hrnet_w18_small, hrnet_w18, hrnet_w32, ...; cvm: any EfficientNet as well."
     )
     pretrained: bool | str = setting(
         False, "ImageNet weights: true fetches them through timm, a path reads a local file, false starts from random."
@@ -137,7 +138,6 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_section("model", self)
-        need(self.backbone.startswith("hrnet_"), "model.backbone", self.backbone, "a timm HRNet, e.g. hrnet_w32")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,6 +183,7 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     heatmap: HeatmapConfig = field(default_factory=HeatmapConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+    cvm: CvmConfig = field(default_factory=CvmConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
@@ -192,6 +193,7 @@ SECTIONS: dict[str, Callable] = {
     "model": ModelConfig,
     "heatmap": HeatmapConfig,
     "loss": LossConfig,
+    "cvm": CvmConfig,
     "train": TrainConfig,
 }
 

@@ -28,5 +28,9 @@ def number(value: float | str | None) -> float:
     return math.nan if value is None else math.inf if value == "infinite" else float(value)
 
 
+def json_text(content: dict) -> str:
+    return json.dumps(plain(content), allow_nan=False)
+
+
 def write_json(path: Path, content: dict) -> None:
     path.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")

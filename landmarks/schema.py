@@ -16,7 +16,7 @@ class LandmarkSet:
         doubled = sorted({s for s in self.symbols if self.symbols.count(s) > 1})
         if doubled:
             raise ValueError(f"landmark set '{self.name}': doubled symbols {', '.join(doubled)}")
-        if not self.symbols:
+        if not self.symbols and self.name != "none":
             raise ValueError(f"landmark set '{self.name}': no landmarks")
 
     def __len__(self) -> int:
@@ -88,4 +88,7 @@ AARIZ29 = LandmarkSet(name="aariz29", symbols=tuple(_AARIZ), titles=tuple(_AARIZ
 # Order of the challenge's text files, in Aariz's symbols.
 _ISBI = ("S", "N", "Or", "Po", "A", "B", "Pog", "Me", "Gn", "Go",
          "LIT", "UIT", "Ls", "Li", "Sn", "Pog`", "PNS", "ANS", "Ar")  # fmt: skip
+NO_LANDMARKS = LandmarkSet(name="none", symbols=())
+"""Of a data set whose images have a stage and no landmarks."""
+
 ISBI19 = LandmarkSet(name="isbi19", symbols=_ISBI, titles=tuple(_AARIZ[s] for s in _ISBI), groups=GROUPS)

@@ -22,6 +22,7 @@ LEVELS = (
         "device",
         "statistics",
         "aariz_shape",
+        "cvmconfig",
     ),
     (
         "metrics",
@@ -35,6 +36,9 @@ LEVELS = (
         "prediction",
         "shape",
         "lateral_shape",
+        "cervical",
+        "stage_metrics",
+        "stage_prediction",
         "plausible",
         "habit",
         "uncertainty",

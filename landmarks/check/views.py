@@ -17,10 +17,8 @@ _NEGATIVE, _ALIKE = -0.15, 0.2
 
 def check_views(survey: Survey) -> None:
     """Reports films whose annotation is mirrored or turned against most others; a set whose heads all look left is sound."""
-    points = np.array([mean_points(film) for film in survey.films if film.readers]).reshape(
-        -1, len(survey.landmarks.symbols), 2
-    )
     films = [film for film in survey.films if film.readers]
+    points = np.array([mean_points(film) for film in films]).reshape(len(films), len(survey.landmarks.symbols), 2)
     known = np.isfinite(points).all(axis=2)
     if len(films) < _LEAST_FILMS:
         return

@@ -11,6 +11,7 @@ from importlib import import_module
 
 FORMATS = {
     "aariz": import_module("landmarks.formats.aariz"),
+    "class_folders": import_module("landmarks.formats.class_folders"),
     "cldetection2023": import_module("landmarks.formats.cldetection2023"),
     "cldetection2024": import_module("landmarks.formats.cldetection2024"),
     "coco": import_module("landmarks.formats.coco"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.cervical import is_stage
 from landmarks.formats.csvfile import read_csv
 from landmarks.formats.files import annotation_files, folder_named, passed_over, read_text
 from landmarks.formats.manifest import Manifest
@@ -205,8 +206,12 @@ def _scan_stage(survey: Survey, folder: Path, name: str, split: str) -> int | No
     if path is None:
         return None
     try:
-        return int(json.loads(read_text(path))["cvm_stage"]["value"])
+        stage = int(json.loads(read_text(path))["cvm_stage"]["value"])
+        if is_stage(stage):
+            return stage
+        line = f"{path}: CVM stage {stage}; stages are 1 to 6: restore or remove the file"
+        survey.add("CVM stage impossible", f"{name}: {line}", name, error=line, split=split)
     except (OSError, ValueError, KeyError, TypeError) as error:
         line = f"{path}: broken CVM file ({type(error).__name__}: {error}); restore or remove it"
         survey.add("CVM stage broken", f"{name}: {line}", name, error=line, split=split)
-        return None
+    return None

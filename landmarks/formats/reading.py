@@ -152,6 +152,7 @@ def _record(film: Film, truth: str) -> Record:
         split=film.split,
         readers={} if TRUTH in film.readers else film.readers,
         cvm_stage=film.cvm_stage,
+        cvm_readers=film.cvm_readers,
     )
 
 

@@ -29,6 +29,8 @@ class Record:
     """Each reader's own points."""
     cvm_stage: int | None = None
     """Cervical vertebral maturation, 1 to 6."""
+    cvm_readers: tuple[int, ...] = ()
+    """Each reader's stage, where several read the film."""
 
     @property
     def visible(self) -> np.ndarray:

@@ -42,6 +42,8 @@ class Film:
     readers: dict[str, np.ndarray] = field(default_factory=dict)
     """Points float64 [K, 2] in source px by reader, NaN where there is none."""
     cvm_stage: int | None = None
+    cvm_readers: tuple[int, ...] = ()
+    """Each reader's stage, where several read the film."""
     size: tuple[int, int] | None = None
     """(height, width), None where the annotations do not say it and nobody has read the image."""
     resized: Resized | None = None

@@ -12,13 +12,14 @@ from landmarks.config import Config
 from landmarks.configfile import config_to_dict, override_config
 from landmarks.device import choose_device, usable_precision
 from landmarks.distributed import rank_info
-from landmarks.inference.card import ModelCard
+from landmarks.inference.card import ModelCard, ModelFileError
 from landmarks.inference.radii import file_id, find_calibration
 from landmarks.models.fold import fold_norms
 from landmarks.models.forward import forward_in_parts
 from landmarks.prediction import Decoded
 from landmarks.schema import LandmarkSet
 from landmarks.tasks.landmarks.heatmap import decode_to_numpy
+from landmarks.tasks.landmarks.task import LandmarkTask
 from landmarks.tasks.saved import load_model
 
 
@@ -50,6 +51,8 @@ def open_checkpoint(
     Raises: CheckpointError; ValueError where the device is not there or a setting cannot be used.
     """
     loaded = load_model(path)
+    if not isinstance(loaded.task, LandmarkTask):
+        raise ModelFileError(f"{path}: a model of another task ({loaded.task.describe()}), which finds no landmarks")
     config = override_config(loaded.config, list(overrides)) if overrides else loaded.config
     chosen = choose_device(device or config.train.device, rank_info().local_rank)
     card = training_card(loaded.landmarks, config, precision=usable_precision(config.train.precision, chosen))

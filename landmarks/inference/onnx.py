@@ -7,7 +7,9 @@ metadata entry of their own with the SHA-256 of all bytes before them.
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from landmarks.inference.card import ModelCard, ModelFileError, card_dict, card_
 from landmarks.inference.decode import decode_maps
 from landmarks.prediction import Decoded
 
+Card = TypeVar("Card")
 VERSION = 1
 INPUT, OUTPUT = "images", "maps"
 # The metadata entry as protobuf writes it: field 14 of the model, holding key (field 1) and value (field 2).
@@ -30,16 +33,10 @@ class OnnxNetwork:
 
         Raises: ModelFileError where the content is no ONNX model of this project, or onnxruntime is not installed.
         """
-        runtime = _runtime(where)
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = threads or usable_threads()
-        options.log_severity_level = 3
-        try:
-            self._session = runtime.InferenceSession(content, options, providers=_providers(runtime, device))
-            self.card = _read_card(self._session.get_modelmeta().custom_metadata_map)
-        except Exception as error:  # the exceptions of onnxruntime share no class
-            words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            raise ModelFileError(f"{where}: no ONNX model of this project ({words}); export a checkpoint again") from error
+        self._session, metadata = open_session(content, where, device=device, threads=threads)
+        if "stage_card" in metadata:
+            raise ModelFileError(f"{where}: a model of cervical stages, not of landmarks; name it as --stage-checkpoint")
+        self.card = read_card(metadata, "landmarks_card", card_from_dict, where)
         self.device = "cuda" if "CUDA" in self._session.get_providers()[0] else "cpu"
 
     def maps(self, images: np.ndarray) -> np.ndarray:
@@ -57,6 +54,24 @@ def open_onnx(path: Path, *, device: str = "auto", threads: int = 0) -> OnnxNetw
         network = open_onnx(Path("model.onnx"))
         maps = network.maps(pixels[None, None])
     """
+    return OnnxNetwork(read_sealed(path), str(path), device=device, threads=threads)
+
+
+def open_session(content: bytes, where: str, *, device: str = "auto", threads: int = 0) -> tuple[object, dict[str, str]]:
+    """An onnxruntime session, and the metadata of its file. Raises: ModelFileError."""
+    runtime = _runtime(where)
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads or usable_threads()
+    options.log_severity_level = 3
+    try:
+        session = runtime.InferenceSession(content, options, providers=_providers(runtime, device))
+        return session, session.get_modelmeta().custom_metadata_map
+    except Exception as error:  # the exceptions of onnxruntime share no class
+        raise _no_model(where, error) from error
+
+
+def read_sealed(path: Path) -> bytes:
+    """The content of an ONNX file whose checksum is right. Raises: ModelFileError."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -65,7 +80,7 @@ def open_onnx(path: Path, *, device: str = "auto", threads: int = 0) -> OnnxNetw
         raise ModelFileError(f"{path}: truncated, or no model of this project (no checksum); export it again")
     if sealed(content[: -64 - len(_ENTRY)]) != content:
         raise ModelFileError(f"{path}: altered model (its checksum does not match); export it again")
-    return OnnxNetwork(content, str(path), device=device, threads=threads)
+    return content
 
 
 def sealed(content: bytes) -> bytes:
@@ -78,12 +93,21 @@ def card_metadata(card: ModelCard) -> dict[str, str]:
     return {"landmarks_version": str(VERSION), "landmarks_card": json.dumps(card_dict(card), allow_nan=False)}
 
 
-def _read_card(metadata: dict[str, str]) -> ModelCard:
-    if "landmarks_card" not in metadata:
-        raise ValueError("it has no card")
-    if int(metadata["landmarks_version"]) > VERSION:
-        raise ValueError(f"made by a newer version of this project, format {metadata['landmarks_version']}")
-    return card_from_dict(json.loads(metadata["landmarks_card"]))
+def read_card(metadata: dict[str, str], key: str, from_dict: Callable[[dict], Card], where: str) -> Card:
+    """The card that a file's metadata holds under this key. Raises: ModelFileError."""
+    try:
+        if key not in metadata:
+            raise ValueError("it has no card")
+        if int(metadata["landmarks_version"]) > VERSION:
+            raise ValueError(f"made by a newer version of this project, format {metadata['landmarks_version']}")
+        return from_dict(json.loads(metadata[key]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _no_model(where, error) from error
+
+
+def _no_model(where: str, error: Exception) -> ModelFileError:
+    words = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return ModelFileError(f"{where}: no ONNX model of this project ({words}); export a checkpoint again")
 
 
 def usable_threads() -> int:

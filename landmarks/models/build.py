@@ -1,4 +1,4 @@
-"""A model from settings, with ImageNet weights where asked for."""
+"""A network from settings, with ImageNet weights where asked for."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from landmarks.config import ModelConfig
+from landmarks.models.classifier import Classifier, PooledHead, efficientnet, timm_names
 from landmarks.models.heads import Stride4Head, V2Head
 from landmarks.models.hrnet import HRNet
 
@@ -27,6 +28,25 @@ def build_model(model: ModelConfig, num_landmarks: int, *, recompute: str = "non
     )
     if model.pretrained:
         _load_backbone(built.backbone, imagenet_weights(model), str(model.pretrained))
+    return built
+
+
+def build_classifier(
+    model: ModelConfig, num_classes: int, *, dropout: float = 0.0, drop_path: float = 0.0, recompute: str = "none"
+) -> Classifier | HRNet:
+    """A classifier ready to train: an EfficientNet, or the two coarsest branches of an HRNet.
+
+    Raises: ValueError where the backbone is unknown or the ImageNet weights cannot be loaded or do not fit.
+    """
+    if model.backbone.startswith("hrnet_"):
+        built = build_hrnet(model.backbone, num_landmarks=1, in_channels=model.in_channels, recompute=recompute)
+        built.head = PooledHead(sum(built.backbone.feature_info.channels()[3:]), num_classes, dropout)
+    else:
+        backbone = efficientnet(model.backbone, in_channels=model.in_channels, drop_path=drop_path)
+        built = Classifier(backbone, PooledHead(backbone.num_features, num_classes, dropout), recompute=recompute)
+    if model.pretrained:
+        weights = timm_names(imagenet_weights(model), built.backbone)
+        _load_backbone(built.backbone, weights, str(model.pretrained))
     return built
 
 
@@ -61,7 +81,7 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
 def _load_backbone(backbone: nn.Module, weights: dict[str, torch.Tensor], source: str) -> None:
     """Raises: ValueError naming the first tensor of the backbone that the weights lack or have in another shape."""
     wanted = backbone.state_dict()
-    first = "conv1.weight"
+    first = next(iter(wanted))
     if first in weights and weights[first].shape[1] == 3 and wanted[first].shape[1] == 1:
         # a gray image in all three colours gives the same response as the summed filters
         weights = {**weights, first: weights[first].sum(dim=1, keepdim=True)}
@@ -85,6 +105,8 @@ def build_hrnet(
     Raises: ValueError where timm knows no such HRNet.
     """
     try:
+        if not name.startswith("hrnet_"):
+            raise RuntimeError(name)
         backbone = timm.create_model(name, features_only=True, feature_location="", in_chans=in_channels)
     except RuntimeError as error:
         known = ", ".join(timm.list_models("hrnet_*"))

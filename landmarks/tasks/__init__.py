@@ -2,10 +2,11 @@
 
 from landmarks.config import Config
 from landmarks.settings import SettingError
+from landmarks.tasks.cvm.task import StageTask
 from landmarks.tasks.landmarks.task import LandmarkTask
 from landmarks.tasks.task import Task
 
-TASKS: dict[str, type[Task]] = {"landmarks": LandmarkTask}
+TASKS: dict[str, type[Task]] = {"landmarks": LandmarkTask, "cvm": StageTask}
 
 
 def task_type(config: Config) -> type[Task]:
