@@ -8,6 +8,7 @@ from landmarks.check.contact_sheet import write_contact_sheet
 from landmarks.check.images import check_images
 from landmarks.check.points import check_points
 from landmarks.check.scale import DeviceScale, check_scale, scale_table, scale_to_dict
+from landmarks.check.stages import check_stages
 from landmarks.check.views import check_views
 from landmarks.formats.reading import survey_dataset
 from landmarks.formats.survey import Survey
@@ -44,6 +45,7 @@ def check_dataset(root: Path, data_format: str) -> Check:
     """Looks at every file below `root`. Raises: DataError where there is no data set of this format at all."""
     survey = survey_dataset(data_format, root)
     check_images(survey)
+    check_stages(survey)
     check_views(survey)
     shapes = check_points(survey)
     devices = check_scale(survey, shapes)

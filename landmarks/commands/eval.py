@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from landmarks.evaluation.judge import Results
     from landmarks.inference.predictor import Predictor
 
+_LANDMARKS = "cervical stages: a landmark model whose points cut out the region (default: the annotated points)"
 _STRESS = "predict at most this many films (default: 50) under 19 corruptions at 3 strengths as well"
 
 
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
+    parser.add_argument("--landmarks", metavar="MODEL", help=_LANDMARKS)
     parser.add_argument("--stress", type=int, nargs="?", const=50, metavar="FILMS", help=_STRESS)
     add_settings(parser, "the checkpoint's")
     args = parser.parse_intermixed_args(argv)
@@ -40,7 +42,46 @@ def main(argv: list[str] | None = None) -> int:
     other = [f"data.root={args.data_root}"] if args.data_root else []
     other += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
     other += ["data.root=''"] if args.data_format in GENERATED and not args.data_root else []
-    return _evaluate(args, other)
+    from landmarks.inference.task import task_of
+
+    return {"landmarks": _evaluate, "cvm": _evaluate_stages}[task_of(args.checkpoint)](args, other)
+
+
+def _evaluate_stages(args, other: list[str]) -> int:
+    from landmarks.configfile import config_from_dict, override_config
+    from landmarks.distributed import join, leave, rank_info
+    from landmarks.evaluation.files import evaluation_home
+    from landmarks.evaluation.stages.calibrate import calibrate_stages
+    from landmarks.evaluation.stages.evaluate import predict_split, stage_protocol
+    from landmarks.evaluation.stages.files import stage_table, write_stage_report
+    from landmarks.evaluation.stages.judge import judge_stages
+    from landmarks.inference.released import model_file
+    from landmarks.inference.stages import StagePredictor
+
+    if args.stress is not None:
+        raise ValueError("--stress: for landmark models alone")
+    if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
+        raise ValueError(f"{args.checkpoint}: a calibration is made for a checkpoint; calibrate that, then export it again")
+    words, landmarks = [*other, *args.settings], model_file(args.landmarks) if args.landmarks else None
+    predictor = StagePredictor.load(args.checkpoint, device=None, tta=args.tta, overrides=words)
+    config = override_config(config_from_dict(predictor.card.settings), words)
+    join(predictor.network.device)
+    records, prediction = predict_split(predictor, config, args.split, landmarks=landmarks)
+    leave()
+    if rank_info().rank > 0:
+        return 0
+    if args.calibrate is not None:
+        size = predictor.card.image_size
+        predictor.calibration = calibrate_stages(
+            args.checkpoint, records, prediction, args.calibrate, image_size=size, tta=args.tta, split=args.split
+        )
+    protocol = stage_protocol(predictor, config, args.split, records, prediction, args.landmarks or "")
+    results = judge_stages(records, prediction, protocol, predictor.calibration, checkpoint=str(args.checkpoint))
+    name = f"evaluation_{args.split}" + (f"_{protocol.format}" if other else "")
+    output = args.output or evaluation_home(args.checkpoint) / name
+    write_stage_report(output, results)
+    print(stage_table(results), f"report: {output / 'report.html'}", sep="\n\n")
+    return 0
 
 
 def _evaluate(args, other: list[str]) -> int:

@@ -4,8 +4,8 @@ Examples:
     landmarks export --checkpoint runs/1024/checkpoints/best.pt --output model.onnx
     landmarks export --checkpoint runs/1024/checkpoints/best.pt --output model.onnx --half --licence "CC BY 4.0"
 
-The file holds the graph (gray uint8 in, maps out, any batch), landmarks, settings, error radii, terms and card; predict,
-eval and the page take it in place of a checkpoint.
+The file holds the graph (gray uint8 in, maps or scores out, any batch), landmarks, settings, calibration, terms and card;
+predict, eval and the page take it in place of a checkpoint.
 """
 
 from pathlib import Path
@@ -22,8 +22,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--card", type=Path, help="text or Markdown file about the model, kept in the file")
     args = parser.parse_args(argv)
     from landmarks.inference.export import export_onnx
+    from landmarks.inference.stage_export import export_stages
+    from landmarks.inference.task import task_of
 
+    export = {"landmarks": export_onnx, "cvm": export_stages}[task_of(args.checkpoint)]
     text = args.card.read_text(encoding="utf-8") if args.card else ""
-    made = export_onnx(args.checkpoint, args.output, half=args.half, licence=args.licence, text=text)
-    print(f"{made.path}: {made.num_bytes / 2**20:.1f} MiB; maps differ from torch's by at most {made.largest_difference:.1e}")
+    made = export(args.checkpoint, args.output, half=args.half, licence=args.licence, text=text)
+    size, difference = f"{made.num_bytes / 2**20:.1f} MiB", f"{made.largest_difference:.1e}"
+    print(f"{made.path}: {size}; outputs differ from torch's by at most {difference}")
     return 0

@@ -3,16 +3,16 @@
 import io
 import logging
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from landmarks.inference.card import ModelCard, ModelFileError
 from landmarks.inference.network import TorchNetwork, open_checkpoint
-from landmarks.inference.onnx import INPUT, OUTPUT, OnnxNetwork, card_metadata, open_onnx, sealed
+from landmarks.inference.onnx import INPUT, OUTPUT, OnnxNetwork, card_metadata, read_sealed, sealed
 from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
@@ -41,25 +41,37 @@ def export_onnx(checkpoint: Path, output: Path, *, half: bool = False, licence: 
         text: model card in Markdown.
     Raises: CheckpointError; ModelFileError where `onnx` is not installed or the result differs from torch.
     """
-    if output.suffix.lower() != ".onnx":
-        raise ModelFileError(f"{output}: an ONNX file; write a name that ends in .onnx")
+    check_name(output)
     reference = open_checkpoint(checkpoint, device="cpu", overrides=["train.precision=fp32"])
     card = replace(reference.card, precision="fp16" if half else "fp32", licence=licence, text=text)
     if card.calibration is None:
         log.warning(f"{checkpoint}: no error radii; make them first with: landmarks eval --calibrate 0.9")
     content = onnx_bytes(reference, card)
-    difference = _largest_difference(reference, OnnxNetwork(content, str(output), device="cpu"))
+    exported = OnnxNetwork(content, str(output), device="cpu")
+    films = [smooth_noise(card.image_size, num) for num in (1, 2, 3)]
+    difference = max(float(np.abs(reference.maps(part) - exported.maps(part)).max()) for part in films)
     if not difference <= _TOLERANCE[card.precision]:
         raise ModelFileError(f"{output}: maps differ from torch's by {difference:.2g}; not written")
+    write_whole(output, content)
+    return Exported(path=output, num_bytes=len(content), largest_difference=difference)
+
+
+def check_name(output: Path) -> None:
+    """Raises: ModelFileError where a file of this name would not be read as an ONNX file."""
+    if output.suffix.lower() != ".onnx":
+        raise ModelFileError(f"{output}: an ONNX file; write a name that ends in .onnx")
+
+
+def write_whole(output: Path, content: bytes) -> None:
+    """Whole or not at all; what was written is read back. Raises: ModelFileError, OSError."""
     part = output.with_name(f".{output.name}.part")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
-        open_onnx(part, device="cpu")
+        read_sealed(part)
         put_in_place(part, output)
     finally:
         part.unlink(missing_ok=True)
-    return Exported(path=output, num_bytes=len(content), largest_difference=difference)
 
 
 def onnx_bytes(network: TorchNetwork, card: ModelCard) -> bytes:
@@ -67,29 +79,31 @@ def onnx_bytes(network: TorchNetwork, card: ModelCard) -> bytes:
 
     Raises: ModelFileError where `onnx` is not installed.
     """
-    return sealed(_with_card(_graph(network), card, half=card.precision == "fp16"))
+    graph = graph_bytes(network.model, card.image_size, names=(INPUT, OUTPUT))
+    return sealed_graph(graph, card_metadata(card), half=card.precision == "fp16")
 
 
-def _graph(network: TorchNetwork) -> bytes:
-    """The serialised graph: uint8 [batch, 1, H, W] -> float32 [batch, K, H/4, W/4]."""
+def graph_bytes(model: nn.Module, image_size: tuple[int, int], *, names: tuple[str, str]) -> bytes:
+    """The serialised graph: uint8 [batch, 1, H, W] -> float32 [batch, ...]; `names` of input and output."""
     buffer = io.BytesIO()
-    example = torch.zeros(2, 1, *network.card.image_size, dtype=torch.uint8)
+    example = torch.zeros(2, 1, *image_size, dtype=torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # of the tracer, about shapes that are constant here, and of its age
         torch.onnx.export(
-            network.model,
+            model,
             (example,),
             buffer,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "batch"}, OUTPUT: {0: "batch"}},
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_axes={name: {0: "batch"} for name in names},
             opset_version=_OPSET,
             dynamo=False,
         )
     return buffer.getvalue()
 
 
-def _with_card(graph: bytes, card: ModelCard, *, half: bool) -> bytes:
+def sealed_graph(graph: bytes, metadata: dict[str, str], *, half: bool) -> bytes:
+    """An ONNX file's content of a graph and its metadata, with its checksum. Raises: ModelFileError."""
     try:
         import onnx
     except ImportError as error:
@@ -97,9 +111,9 @@ def _with_card(graph: bytes, card: ModelCard, *, half: bool) -> bytes:
     model = onnx.load_from_string(graph)
     if half:
         _store_half(onnx, model)
-    onnx.helper.set_model_props(model, card_metadata(card))
+    onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    return sealed(model.SerializeToString(deterministic=True))
 
 
 def _store_half(onnx, model) -> None:
@@ -116,13 +130,9 @@ def _store_half(onnx, model) -> None:
         model.graph.node.insert(0, cast)
 
 
-def _largest_difference(reference: TorchNetwork, exported: OnnxNetwork, batches: Sequence[int] = (1, 2, 3)) -> float:
-    """Over films of smooth noise, on which a network answers as on films, with values all over its range."""
-    rng = np.random.default_rng(0)
-    height, width = reference.card.image_size
-    largest = 0.0
-    for num in batches:
-        coarse = rng.integers(0, 256, (num, 1, height // 16, width // 16), dtype=np.uint8)
-        images = coarse.repeat(16, axis=2).repeat(16, axis=3)
-        largest = max(largest, float(np.abs(reference.maps(images) - exported.maps(images)).max()))
-    return largest
+def smooth_noise(image_size: tuple[int, int], num: int) -> np.ndarray:
+    """uint8 [num, 1, H, W], on which a network answers as on films, with values all over its range."""
+    rng = np.random.default_rng(num)
+    height, width = image_size
+    coarse = rng.integers(0, 256, (num, 1, height // 16, width // 16), dtype=np.uint8)
+    return coarse.repeat(16, axis=2).repeat(16, axis=3)

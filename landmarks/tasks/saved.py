@@ -59,6 +59,14 @@ def init_from(task: Task, network: Network, path: Path) -> str:
         raise CheckpointError(f"{path}: {error}") from error
 
 
+def task_name(path: Path) -> str:
+    """The value of `model.task` of a checkpoint. Raises: CheckpointError."""
+    try:
+        return _read(path)["config"]["model"].get("task", "landmarks")
+    except (KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path}: from another version of this project (no {error})") from error
+
+
 def averaged(content: dict) -> dict[str, torch.Tensor]:
     """The weights that predict: the averaged ones, where there are any."""
     return content.get("ema") or content["model"]
