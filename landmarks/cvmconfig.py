@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from landmarks.settings import check_section, need, setting
 
-REGIONS = ("whole", "cervical")
+REGIONS = ("whole", "cervical", "cropped")
 LOSSES = ("cross_entropy", "focal", "ordinal")
 VIEWS = ("plain", "flip", "turn_left", "turn_right", "brightness", "contrast", "upside_down")
 
@@ -13,7 +13,8 @@ VIEWS = ("plain", "flip", "turn_left", "turn_right", "brightness", "contrast", "
 class CvmConfig:
     region: str = setting(
         "whole",
-        "What the network sees: whole (the image), or cervical (C2 to C4, cut out by the landmarks; write data.cache_scale=4).",
+        "What the network sees: whole (the film); cervical (C2 to C4, cut out by the landmarks; write data.cache_scale=4); "
+        "cropped (the images show C2 to C4 already; whole films that are predicted later are cut by their landmarks).",
         choices=REGIONS,
     )
     loss: str = setting("cross_entropy", "cross_entropy, focal or ordinal (cumulative).", choices=LOSSES)

@@ -4,6 +4,7 @@ Examples:
     landmarks predict --output found head.png
     landmarks predict --checkpoint runs/1024_rtx3070ti/checkpoints/best.pt --output found head.png
     landmarks predict --checkpoint model.onnx --output found folder_of_films "more/*.dcm"
+    landmarks predict --stage-checkpoint cvm.onnx --output found head.png
     landmarks predict --checkpoint a.pt --checkpoint b.pt --ruler 120,80,120,1080,100 --output found films
 
 Folders are read with all folders below them. An interrupted command resumes when it is repeated; several processes under
@@ -27,12 +28,15 @@ from landmarks.trainconfig import DEVICES
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from landmarks.inference.stages import StagePredictor
     from landmarks.radiograph import PixelSize
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     size = _pixel_size(args)
+    if args.crops:
+        return _predict_crops(args)
     from tqdm import tqdm
 
     from landmarks.inference.ensemble import load_models
@@ -45,11 +49,12 @@ def main(argv: list[str] | None = None) -> int:
 
     films = tuple(find_films(args.films))
     models = [model_file(named) for named in args.checkpoint or [DEFAULT]]
-    predictor = load_models(models, device=args.device, tta=args.tta)
+    predictor, stages = load_models(models, device=args.device, tta=args.tta), _stage_predictor(args)
     if predictor.card.licence:
         log.info(f"terms of the model: {predictor.card.licence}")
     settings = {
         "--checkpoint": [file_id(path) for path in models],
+        "--stage-checkpoint": file_id(args.stage_checkpoint) if stages else None,
         "--tta": args.tta,
         "pixel size": size.mm if size else None,
         "--as-it-is": args.as_it_is,
@@ -60,13 +65,33 @@ def main(argv: list[str] | None = None) -> int:
     if done := open_job(job):
         write_line(f"{args.output}: resumed; {done} of {len(films)} films are done")
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    reader, num = FilmReader(predictor, pixel_size=size), len(films[rank::ranks])
+    reader, num = FilmReader(predictor, pixel_size=size, stages=stages), len(films[rank::ranks])
     lines = predict_share(job, reader, rank, ranks)
-    for line in tqdm(lines, total=num, unit="film", file=sys.stderr, leave=False, disable=rank > 0 or None):
-        if line:
-            write_line(line)
+    for line in filter(None, tqdm(lines, total=num, unit="film", file=sys.stderr, leave=False, disable=rank > 0 or None)):
+        write_line(line)
     counts = finish(job)
     return 0 if counts is None else _tell(counts, args.output)
+
+
+def _stage_predictor(args: argparse.Namespace) -> "StagePredictor | None":
+    from landmarks.inference.stages import StagePredictor
+
+    return StagePredictor.load(args.stage_checkpoint, device=args.device, tta=args.tta) if args.stage_checkpoint else None
+
+
+def _predict_crops(args: argparse.Namespace) -> int:
+    from landmarks.inference.films import find_films
+    from landmarks.inference.stage_job import predict_crops
+
+    predictor = _stage_predictor(args)
+    if predictor is None:
+        raise ValueError("--crops: needs --stage-checkpoint, a model of cervical stages")
+    films = find_films(args.films)
+    failures = [line for line in predict_crops(predictor, films, args.output) if line]
+    for line in failures:
+        write_line(line)
+    print(f"{len(films) - len(failures)} of {len(films)} crops: {args.output / 'stages.csv'}")
+    return 2 if failures else 0
 
 
 def _tell(counts: dict[str, int], output: Path) -> int:
@@ -84,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         help="a .pt of a run, an exported .onnx, or a released model (default: isbi19); repeat it for the mean of several",
     )
+    parser.add_argument("--stage-checkpoint", type=Path, help="a model of cervical stages: predictions.json gets each film's")
+    parser.add_argument("--crops", action="store_true", help="the films show C2 to C4 alone: find their stages, no landmarks")
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv, .json and overlays/")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")

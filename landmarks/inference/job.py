@@ -98,7 +98,8 @@ def predict_share(job: Job, reader: FilmReader, rank: int, size: int) -> Iterato
         name = _shown_name(job, name, result)
         picture = job.output / "overlays" / name.with_name(f"{name.name}.png")
         picture.parent.mkdir(parents=True, exist_ok=True)
-        write_picture(picture, overlay(result.film.gray, result.points_px, symbols=result.symbols))
+        title = f"{result.stage.stage} {max(result.stage.probabilities):.2f}" if result.stage else ""
+        write_picture(picture, overlay(result.film.gray, result.points_px, symbols=result.symbols, title=title))
         _write(part, json.dumps(_plain(path, name, result, job), allow_nan=False))
         told = [line for line in result.warnings if not line.startswith("pixel size:")]
         yield f"{path}: {'; '.join(told)}" if told else ""
@@ -166,6 +167,8 @@ def _plain(path: Path, name: PurePath, result: FilmResult, job: Job) -> dict:
     }
     if result.radius_px is not None:
         content["radius_px"] = {s: _number(r, 2) for s, r in zip(symbols, result.radius_px, strict=True)}
+    if result.stage is not None:
+        content["cvm"] = result.stage.to_dict()
     if result.film.age is not None:
         content["age"] = result.film.age
     if result.sex is not None:

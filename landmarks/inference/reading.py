@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.inference.predictor import Predictor
+from landmarks.inference.stages import StagePredictor, StageResult
 from landmarks.inference.view import Reading, read_in_view
 from landmarks.measurements import available
 from landmarks.radiograph import PixelSize, Radiograph, read_radiograph
@@ -29,6 +30,8 @@ class FilmResult:
     warnings: tuple[str, ...]
     measurements: dict[str, tuple[float, float, str]]
     """Name -> value, half width of its interval (NaN where unknown), unit."""
+    stage: StageResult | None = None
+    """Cervical stage; None without a stage model, or where the region was not found."""
 
     @property
     def sex(self) -> str | None:
@@ -45,8 +48,11 @@ class FilmReader:
         result.points_px, result.pixel_size.origin, result.warnings
     """
 
-    def __init__(self, predictor: Predictor, *, pixel_size: PixelSize | None = None) -> None:
-        """`pixel_size` replaces what the films state."""
+    def __init__(
+        self, predictor: Predictor, *, pixel_size: PixelSize | None = None, stages: StagePredictor | None = None
+    ) -> None:
+        """`pixel_size` replaces what the films state; `stages` finds the cervical stage as well."""
+        self.stages = stages
         self.predictor, self.symbols = predictor, predictor.landmarks.symbols
         self._pixel_size, calibration = pixel_size, predictor.calibration
         self._errors = ErrorModel(symbols=self.symbols, coverage=0.9)
@@ -77,7 +83,13 @@ class FilmReader:
             reading=reading,
             warnings=(*film.warnings, remark) if remark else film.warnings,
             measurements=self._measure(points, size, radius) if np.isfinite(points).any() else {},
+            stage=self._stage(film.gray, points, negative=reading.view.negative),
         )
+
+    def _stage(self, gray: np.ndarray, points: np.ndarray, *, negative: bool) -> StageResult | None:
+        if self.stages is None or not np.isfinite(points).any():
+            return None
+        return self.stages(255 - gray if negative else gray, points, self.symbols)
 
     def _reading(self, gray: np.ndarray, as_it_is: bool) -> Reading:
         if as_it_is:

@@ -36,7 +36,7 @@ class StageCard:
     margin: float
     """Size of a film before the last warp over its size in the input: `data.cache_scale`."""
     region: str
-    """whole or cervical: what the network sees."""
+    """whole, cervical or cropped: what the network sees."""
     views: tuple[str, ...]
     """Views that test-time augmentation averages."""
     settings: dict = field(default_factory=dict)
@@ -135,7 +135,7 @@ class StagePredictor:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether the region is cut out by landmarks."""
+        """Whether it was trained on whole films, of which landmarks show the region."""
         return self.card.region == "cervical"
 
     def __call__(self, film: object, points_px: np.ndarray | None = None, symbols: Sequence[str] = ()) -> StageResult | None:
@@ -147,9 +147,9 @@ class StagePredictor:
         """
         gray, size = gray_film(film), self.card.image_size
         to_input = letterbox_map(gray.shape, size)
-        if self.needs_landmarks:
-            if points_px is None:
-                raise ValueError("this model sees the cervical region; give the film's landmarks, or a landmark model")
+        if self.needs_landmarks and points_px is None:
+            raise ValueError("this model sees the cervical region of whole films; give the landmarks, or a landmark model")
+        if points_px is not None and self.card.region != "whole":
             to_input = cervical_map(points_px, symbols, size)
             if to_input is None:
                 return None

@@ -31,7 +31,7 @@ class StageTargets:
 
     def input_map(self, record: Record, source_size: tuple[int, int], input_size: tuple[int, int]) -> np.ndarray:
         """The whole image letterboxed, or the cervical region. Raises: DataError where it cannot be found."""
-        if self._settings.region == "whole":
+        if self._settings.region != "cervical":
             return letterbox_map(source_size, input_size)
         to_input = cervical_map(record.points_px, self._symbols, input_size)
         if to_input is None:
