@@ -22,6 +22,12 @@ class Classifier(nn.Module):
     def undecayed(self) -> list[nn.Parameter]:
         return []
 
+    def backbone_units(self) -> list[nn.Module]:
+        """The backbone's parts from input to output: stem, blocks, last convolution."""
+        net = self.backbone
+        blocks = [block for stage in net.blocks for block in stage]
+        return [nn.ModuleList([net.conv_stem, net.bn1]), *blocks, nn.ModuleList([net.conv_head, net.bn2])]
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         first = self.backbone.conv_stem.weight
         x = ((images.float() / 255 - self._mean) / self._std).to(first.dtype)
