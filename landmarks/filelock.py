@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import struct
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ except ImportError:  # Windows
     import msvcrt
 
 _POLL_SECONDS = 0.2
+# struct flock, and which of its parts are the kind and the process
+_FLOCK, _KIND, _PROCESS = ("qqihh", 3, 2) if sys.platform == "darwin" else ("hhqqi4x", 0, 4)
 
 
 @contextlib.contextmanager
@@ -60,6 +64,23 @@ def remove_held(path: Path, file: TextIO) -> None:
     with contextlib.suppress(OSError):  # Windows removes no open file
         if fcntl is None:
             path.unlink()
+
+
+def holder(path: Path) -> int | None:
+    """The process that has a lock of `hold_for_life`: its id, 0 where the system does not say, None where nobody has it.
+
+    Only asks: a process that takes the lock at this moment is not kept out.
+    """
+    try:
+        with path.open("r+b") as file:
+            if fcntl is None:
+                return None if _try_lock(file.fileno()) else 0
+            asked = [0] * 5
+            asked[_KIND] = fcntl.F_WRLCK
+            found = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, *asked)))
+            return None if found[_KIND] == fcntl.F_UNLCK else max(found[_PROCESS], 0)
+    except OSError:
+        return None
 
 
 def is_held(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 Examples:
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --output runs/clinic
+    landmarks adapt --checkpoint isbi19 --data-format table --data-root corrected --output clinic
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan
 
 Readers place some landmarks elsewhere by habit. How far, on average, is measured in the frame of the head, shrunk towards
@@ -19,7 +20,12 @@ log = logging.getLogger(__name__)
 
 def main(argv: list[str] | None = None) -> int:
     parser = new_parser("adapt", __doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="the base model, a .pt file of a run")
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=True,
+        help="the base model: a .pt file of a run, an ONNX file, or the name of a released model",
+    )
     parser.add_argument("--data-format", required=True, help="format of the corrected films, such as table")
     parser.add_argument("--data-root", type=Path, required=True, help="their folder")
     parser.add_argument("--split", default="all", help="train, valid, test or all (default: all)")
@@ -31,19 +37,18 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not args.plan and args.output is None:
         parser.error("name --output, or --plan")
-    if args.checkpoint.suffix.lower() == ".onnx":
-        raise ValueError(f"{args.checkpoint}: an exported model; adapt the checkpoint that it comes from, then export that")
-    if args.output and (args.output / "checkpoints").exists():
+    if args.output and ((args.output / "checkpoints").exists() or list(args.output.glob("*.onnx"))):
         raise ValueError(f"{args.output}: already holds a model; name another --output")
     return _adapt(args)
 
 
 def _adapt(args) -> int:
     from landmarks.configfile import config_from_dict
-    from landmarks.evaluation.adapt import adapt, write_adapted
+    from landmarks.evaluation.adapt import adapt, protocol_of, write_adapted, write_adapted_onnx
     from landmarks.evaluation.calibration import calibrate_checkpoint, check_untrained
     from landmarks.formats.reading import read_dataset
     from landmarks.inference.predictor import Predictor
+    from landmarks.inference.released import model_file
 
     predictor = Predictor.load(args.checkpoint, device=None, calibrated=False)
     records = read_dataset(
@@ -61,13 +66,12 @@ def _adapt(args) -> int:
     if not made.helps:
         print("adapting does not help: these readers place the landmarks as the model does; nothing is written")
         return 0
-    path = write_adapted(args.checkpoint, args.output, made.habit)
-    protocol = {
-        "split": "films of a clinic, each by the habit of the others",
-        "image_size": trained.data.image_size,
-        "tta": False,
-    }
-    calibrate_checkpoint(path, made.evaluation, args.coverage, protocol, trained)
+    base = model_file(args.checkpoint)
+    if base.suffix.lower() == ".onnx":
+        path = write_adapted_onnx(base, args.output, predictor.card, made, args.coverage)
+    else:
+        path = write_adapted(base, args.output, made.habit)
+        calibrate_checkpoint(path, made.evaluation, args.coverage, protocol_of(predictor.card), trained)
     print(_largest(made.habit), f"adapted model: {path}", sep="\n")
     return 0
 

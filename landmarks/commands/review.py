@@ -3,9 +3,11 @@
 Examples:
     landmarks review films --checkpoint model.onnx
     landmarks review films --port 8800 --no-browser
+    landmarks review films --runs runs --recipes configs
     landmarks review films --backup films-2026-11.sqlite
 
-Only this computer can open the page. Ctrl+C ends it; nothing that was shown as saved is lost.
+Only this computer can open the page. Ctrl+C ends it; nothing that was shown as saved is lost, and trainings that were
+started from the page go on.
 """
 
 import argparse
@@ -33,6 +35,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="model, .onnx or .pt (default: the released one)",
     )
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs to watch (default: runs)")
+    parser.add_argument("--recipes", type=Path, default=Path("configs"), help="recipes to train with (default: configs)")
+    parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets to train on (default: data)")
     parser.add_argument("--port", type=int, default=8765, help="port (default: 8765; 0 takes a free one)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; any but 127.0.0.1 needs --password")
     parser.add_argument("--password", help=f"what others in the network must know with --host; {_PASSWORD_LETTERS} letters")
@@ -74,10 +79,11 @@ def main(argv: list[str] | None = None) -> int:
 def _serve(args: argparse.Namespace) -> None:
     from landmarks.review.page import Page
     from landmarks.review.server import build_app, listen, page_address, serve
+    from landmarks.review.training import Trainings
 
     bound = listen(args.host, args.port)
     try:
-        page = Page(args.folder, args.checkpoint)
+        page = Page(args.folder, args.checkpoint, Trainings(args.runs, args.recipes, args.data))
         try:
             page.scan()
             port, token = bound.getsockname()[1], secrets.token_urlsafe(24)

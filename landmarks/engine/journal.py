@@ -1,13 +1,17 @@
-"""What a run records: metrics.jsonl and TensorBoard."""
+"""What a run records: metrics.jsonl, TensorBoard, and the newest pictures."""
 
 import json
+import logging
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from landmarks.wholefile import put_in_place
+
+log = logging.getLogger(__name__)
 
 
 def clock(seconds: float) -> str:
@@ -23,7 +27,7 @@ class Journal:
         self._silent = output is None
         if self._silent:
             return
-        self._path = output / "metrics.jsonl"
+        self._path, self._pictures = output / "metrics.jsonl", output / "pictures"
         if resumed_step is not None:
             self._forget_after(resumed_step, resumed_epoch)
         self._file = self._path.open("a", encoding="utf-8")
@@ -71,9 +75,16 @@ class Journal:
                 self._board.add_scalar(f"{score}/{name.replace('`', '_soft')}", value, step)
 
     def picture(self, name: str, step: int, picture: np.ndarray) -> None:
-        """RGB array [H, W, 3]."""
-        if not self._silent:
-            self._board.add_image(name, picture, step, dataformats="HWC")
+        """RGB array [H, W, 3]: into TensorBoard, and the newest of each name into pictures/ as well."""
+        if self._silent:
+            return
+        self._board.add_image(name, picture, step, dataformats="HWC")
+        file = self._pictures / f"{name.replace('/', '_')}.jpg"
+        try:
+            self._pictures.mkdir(exist_ok=True)
+            file.write_bytes(cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes())
+        except OSError as error:
+            log.warning(f"{file}: not written ({error.strerror or error})")
 
     def text(self, name: str, words: str) -> None:
         if self._silent:

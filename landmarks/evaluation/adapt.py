@@ -1,15 +1,21 @@
 """Adapting a model to a clinic: its readers' habit from a handful of corrected films, judged by leaving each film out."""
 
 import logging
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from landmarks.checkpointfile import read_checkpoint, write_checkpoint
+from landmarks.evaluation.calibration import calibrate
 from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, true_points, unit_errors
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.habit import Habit, fit_habit, with_habit
+from landmarks.inference.card import ModelCard
+from landmarks.inference.export import sealed_graph, write_whole
+from landmarks.inference.onnx import card_metadata
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import known_mean
 from landmarks.prediction import Prediction
@@ -101,6 +107,26 @@ def write_adapted(base: Path, output: Path, habit: Habit) -> Path:
     return path
 
 
+def write_adapted_onnx(base: Path, output: Path, card: ModelCard, made: Adapted, coverage: float) -> Path:
+    """The base model with a habit, as <name of the folder>.onnx; with radii of these films where they are enough.
+
+    Raises: ModelFileError where `onnx` is not installed; OSError.
+    """
+    radii = calibrate(made.evaluation, coverage, protocol_of(card))
+    if radii.infinite:
+        log.warning(f"{len(radii.images)} films are too few for error radii of their own: those of the base model stay")
+    path = output / f"{output.name}.onnx"
+    calibration = card.calibration if radii.infinite else radii
+    adapted = replace(card, habit=made.habit, calibration=calibration)
+    write_whole(path, sealed_graph(base.read_bytes(), card_metadata(adapted), half=False))
+    return path
+
+
+def protocol_of(card: ModelCard) -> dict:
+    """How the films were predicted that an adapted model's radii are made of."""
+    return {"split": "films of a clinic, each by the habit of the others", "image_size": list(card.image_size), "tta": False}
+
+
 def _predicted(predictor: Predictor, records: RecordSet) -> tuple[Prediction, RecordSet]:
     """Predictions and records of the landmarks that both have."""
     symbols = predictor.landmarks.common_with(records.landmarks)
@@ -115,6 +141,6 @@ def _predicted(predictor: Predictor, records: RecordSet) -> tuple[Prediction, Re
     if left := [symbol for symbol in records.landmarks.symbols if symbol not in symbols]:
         log.warning(f"the model does not know {', '.join(left)}: left out")
     whole = Prediction.unknown(len(records.records), len(predictor.landmarks))
-    for film, record in enumerate(records.records):
+    for film, record in enumerate(tqdm(records.records, desc="films", file=sys.stderr, mininterval=0.5, leave=False)):
         whole.put(np.array([film]), predictor(record.image_path), np.ones(1, bool))
     return whole.select([predictor.landmarks.index(symbol) for symbol in symbols]), records.select(symbols)

@@ -49,7 +49,7 @@ def start(request: Request) -> Response:
     page.library.warm_up()
     return JSONResponse(
         {"version": page.version, "model": page.model_name, "analyses": page.analyses, "landmarks": analysis.titles(),
-         "queue": page.queue.progress(), "formats": exports.formats()}
+         "queue": page.queue.progress(), "formats": exports.formats(), "adapt": page.adapting.progress}
     )  # fmt: skip
 
 

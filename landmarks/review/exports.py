@@ -111,7 +111,14 @@ def write_set(store: Store, cases: list[int], name: str, target: Path, draw: Cal
 
     Raises: DataError where the format cannot hold a case.
     """
-    form, root = FORMATS[name], target / "set"
+    root = target / "set"
+    fill_set(store, cases, name, root, draw)
+    return _zip(target, f"landmarks-{name}", sorted(path for path in root.rglob("*") if path.is_file()), root)
+
+
+def fill_set(store: Store, cases: list[int], name: str, root: Path, draw: Callable[[int], bytes]) -> None:
+    """The same data set as files below `root`. Raises: DataError."""
+    form = FORMATS[name]
     found = {case: store.values(case) for case in cases}
     used = {symbol for values in found.values() for symbol in shown_points(values)}
     symbols = tuple(symbol for symbol in SYMBOLS if symbol in used) or SYMBOLS[:1]
@@ -132,7 +139,15 @@ def write_set(store: Store, cases: list[int], name: str, target: Path, draw: Cal
         path.write_bytes(draw(case))
         survey.films.append(_at(film, path))
     form.write(survey, root)
-    return _zip(target, f"landmarks-{name}", sorted(path for path in root.rglob("*") if path.is_file()), root)
+
+
+def corrected_cases(store: Store) -> dict[str, list[int]]:
+    """Cases that a person has corrected or signed, by the part of a data set that they belong to."""
+    rows = store.rows("SELECT id FROM cases WHERE state IN ('corrected', 'signed') AND missing = 0 ORDER BY id")
+    parts: dict[str, list[int]] = {"train": [], "valid": [], "test": []}
+    for row in rows:
+        parts[split_of(store, row["id"], store.values(row["id"]))].append(row["id"])
+    return parts
 
 
 def _at(film: Film, path: Path) -> Film:

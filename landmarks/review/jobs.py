@@ -105,6 +105,11 @@ class Queue:
         self._store.tell({"event": "queue", **self.progress()})
 
 
+def model_name(file: Path) -> str:
+    """As it is kept with each prediction: a checkpoint has the name of its run."""
+    return f"{file.parent.parent.name} {file.stem}" if file.suffix == ".pt" else file.stem
+
+
 def keep_prediction(store: Store, case: int, found: dict) -> None:
     """A prediction into the history: every automatic point, and the shown one where no hand has placed it.
 

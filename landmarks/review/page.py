@@ -6,12 +6,15 @@ from pathlib import Path
 import landmarks
 from landmarks.filelock import hold_for_life
 from landmarks.review import analysis
+from landmarks.review.adapting import Adapting
 from landmarks.review.child import Child
 from landmarks.review.events import Hub
 from landmarks.review.folder import scan
-from landmarks.review.jobs import Queue
+from landmarks.review.jobs import Queue, model_name
 from landmarks.review.library import Library
+from landmarks.review.runfolders import find_runs
 from landmarks.review.store import Store
+from landmarks.review.training import Trainings
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +22,7 @@ log = logging.getLogger(__name__)
 class Page:
     """One folder of films, open."""
 
-    def __init__(self, folder: Path, model: Path | None) -> None:
+    def __init__(self, folder: Path, model: Path | None, trainings: Trainings) -> None:
         """Raises: ValueError where another page has the folder open, or its store cannot be used; OSError."""
         self.store = Store(folder)
         self._held = hold_for_life(self.store.home / ".lock")
@@ -29,17 +32,37 @@ class Page:
         # the tables of norms are read before the first window asks for them
         self.analyses = analysis.catalogue()
         self.version = landmarks.__version__
-        self.model_name = "" if model is None else model.stem
         self.hub = Hub()
         self.store.listen(self.hub.tell)
         self._children = (Child("decode"), Child("predict"))
         self.library = Library(self.store, self._children[0])
         self.queue = Queue(self.store, self.library, self._children[1], model)
+        self.trainings = trainings
+        self.adapting = Adapting(self.store, self.library)
+        self._first_model = model
+
+    @property
+    def model_name(self) -> str:
+        """Of the model that predicts now; empty where there is none."""
+        return "" if self.queue.model is None else model_name(self.queue.model)
+
+    def models(self) -> dict[str, Path]:
+        """The models that the page can use, by name: its first one, adapted ones, and the best of each run."""
+        found = {} if self._first_model is None else {model_name(self._first_model): self._first_model}
+        runs = {f"run {name}": path / "checkpoints" / "best.pt" for name, path in find_runs(self.trainings.folder).items()}
+        others = {**self.adapting.models(), **{name: path for name, path in runs.items() if path.is_file()}}
+        return found | {name: path for name, path in others.items() if path not in found.values()}
+
+    def use_model(self, name: str) -> None:
+        """Raises: KeyError."""
+        self.queue.model = self.models()[name]
+        self.store.tell({"event": "model", "model": self.model_name})
 
     def scan(self) -> int:
         return scan(self.store)
 
     def close(self) -> None:
+        self.adapting.close()
         self.queue.close()
         for child in self._children:
             child.stop()

@@ -9,6 +9,7 @@ from landmarks.inference.predictor import Predictor
 from landmarks.inference.view import read_in_view
 from landmarks.prediction import Prediction
 from landmarks.radiograph import read_gray
+from landmarks.review.jobs import model_name
 from landmarks.sella_nasion import SN_NORM_MM
 
 # Below this height of its peak a landmark's map is flat or split: the place is a guess.
@@ -24,7 +25,7 @@ class PageModel:
     def __init__(self, file: Path) -> None:
         """Raises: ValueError where the file is no model."""
         self._predictor = Predictor.load(file, device="cpu")
-        self.name = f"{file.parent.parent.name} {file.stem}" if file.suffix == ".pt" else file.stem
+        self.name = model_name(file)
 
     def __call__(self, path: Path) -> dict:
         """Film file -> model name, view, and landmarks by symbol: x, y (source px), radius, coverage, peak, doubtful.

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from landmarks.review import api, leaving, measuring
+from landmarks.review import api, leaving, measuring, runapi
 from landmarks.review.child import FilmError
 from landmarks.review.fields import FieldError
 from landmarks.review.page import Page
@@ -48,12 +48,12 @@ class PatientProtocol(H11Protocol):
 def build_app(page: Page, *, hosts: frozenset[str], token: str, cookie: str, password: str | None = None) -> Gate:
     """The whole page as an ASGI application."""
     app = Starlette(
-        routes=[*_static_routes(), *api.routes(), *measuring.routes(), *leaving.routes()],
+        routes=[*_static_routes(), *api.routes(), *measuring.routes(), *leaving.routes(), *runapi.routes()],
         exception_handlers={
             FieldError: _refused(400),
             FilmError: _refused(422),
             ValueError: _refused(400),
-            KeyError: _refused(404, "no such case"),
+            KeyError: _refused(404, "there is no such case, run or model"),
             FileNotFoundError: _refused(404, "the film is no longer in the folder"),
             ClientDisconnect: _refused(400, "the upload was broken off"),
             OverflowError: _refused(400, "a number is too large"),

@@ -7,9 +7,11 @@ import pytest
 
 from landmarks.checkpointfile import read_checkpoint, write_checkpoint
 from landmarks.commands import adapt as command
-from landmarks.evaluation.adapt import adapt, forecast, learning_curve, write_adapted
+from landmarks.evaluation.adapt import adapt, forecast, learning_curve, write_adapted, write_adapted_onnx
 from landmarks.formats.records import DataError, Record, RecordSet
 from landmarks.inference.card import ModelCard
+from landmarks.inference.predictor import Predictor
+from landmarks.inference.released import model_file
 from landmarks.prediction import Prediction
 from landmarks.schema import LandmarkSet
 from landmarks.shape import fit_shape
@@ -83,10 +85,19 @@ def test_adapted_checkpoint_is_the_base_with_a_habit(tmp_path):
     assert content["config"] == read_checkpoint(base)["config"]
 
 
-def test_command_wants_an_output_and_a_checkpoint(tmp_path, capsys):
+def test_adapted_onnx_file_is_the_base_with_a_habit(tmp_path):
+    base = Predictor.load("isbi19", device="cpu")
+    made = adapt(Model(5), Model(5).records(6.0))
+    path = write_adapted_onnx(model_file("isbi19"), tmp_path / "clinic", base.card, made, 0.9)
+    found = Predictor.load(path, device="cpu").card
+    assert found.habit.symbols == made.habit.symbols
+    # five films give no radius of 90 %: those of the base stay
+    assert found.calibration == base.card.calibration
+    assert found.shape.symbols == base.card.shape.symbols
+
+
+def test_command_wants_an_output(tmp_path, capsys):
     words = ["--data-format", "table", "--data-root", str(tmp_path)]
     with pytest.raises(SystemExit):
         command.main(["--checkpoint", "a.pt", *words])
     assert "--output" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="exported model"):
-        command.main(["--checkpoint", "a.onnx", "--plan", *words])

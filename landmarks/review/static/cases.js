@@ -21,7 +21,7 @@ export function buildCases(side) {
       h("button", { type: "button", class: "primary", onclick: () => input.click() }, icon("add"), t("import")),
       h("button", { type: "button", id: "predict-all", onclick: predictAll }, icon("play"), t("predict-all")), input),
     search, h("div", { class: "row" }, filter, order), progress,
-    h("div", { class: "count-row" }, counter, h("button", { type: "button", id: "export-all", class: "plain", onclick: () => emit("export", shownIds) }, t("export-all"))), list,
+    h("div", { class: "count-row" }, counter, h("button", { type: "button", id: "models", class: "plain", onclick: () => emit("models", null) }, t("model")), h("button", { type: "button", id: "export-all", class: "plain", onclick: () => emit("export", shownIds) }, t("export-all"))), list,
   );
   new ResizeObserver(draw).observe(list);
   dropping();

@@ -17,7 +17,7 @@ export const KEYS = [
 export function buildKeys() {
   addEventListener("keydown", (event) => {
     if (event.target.closest?.("input, textarea, select, dialog") || event.defaultPrevented || document.querySelector("dialog[open]")) return;
-    if (!document.getElementById("report").hidden) return;
+    if (!document.getElementById("report").hidden || document.getElementById("cases-room").hidden) return;
     if (handle(event)) event.preventDefault();
   });
   on("focus-help", showKeys);

@@ -1,4 +1,5 @@
 // Starts the page and joins its parts.
+import { buildAdapt, showAdapting } from "/static/adapt.js";
 import { events, get } from "/static/api.js";
 import { buildCases, importFiles, predict, refresh, showQueue } from "/static/cases.js";
 import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, setLanguage, t, toast } from "/static/dom.js";
@@ -12,6 +13,7 @@ import { buildPoints, startPlacing } from "/static/points.js";
 import { buildTools } from "/static/tools.js";
 import { buildView, showFilm } from "/static/view.js";
 import { buildReport } from "/static/report.js";
+import { buildRuns } from "/static/runs.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -34,6 +36,20 @@ function theme(name) {
   window.dispatchEvent(new Event("resize"));
 }
 
+// Films or trainings.
+function enter(room) {
+  const films = room === "films";
+  find("cases-room").hidden = !films;
+  find("runs-room").hidden = films;
+  for (const [id, here] of [["films-room", films], ["trainings-room", !films]]) {
+    if (here) find(id).setAttribute("aria-current", "page");
+    else find(id).removeAttribute("aria-current");
+  }
+  find("saved").hidden = !films;
+  document.body.classList.toggle("training", !films);
+  emit("room", room);
+}
+
 // On a tablet the list and the panel slide over the film.
 function drawer(id) {
   const open = find(id).classList.toggle("open");
@@ -53,6 +69,8 @@ function askName(then) {
 }
 
 function wire() {
+  find("films-room").onclick = () => enter("films");
+  find("trainings-room").onclick = () => enter("runs");
   on("open", (id) => {
     find("side").classList.remove("open");
     document.body.classList.toggle("has-case", Boolean(id));
@@ -98,6 +116,8 @@ function listen() {
     if (event.event === "action") receive(event);
     if (event.event === "failed") toast(`${session.cases.get(event.case)?.title ?? ""}: ${event.detail}`, { kind: "bad" });
     if (event.event === "queue") showQueue(event);
+    if (event.event === "adapt") showAdapting(event);
+    if (event.event === "model") session.start.model = event.model;
     if (event.event === "list") void loadCases();
     if (event.event === "case") { session.cases.set(event.summary.id, event.summary); refresh(); }
   }, (lost) => {
@@ -123,6 +143,8 @@ async function begin() {
   buildReport(find("report"));
   buildExport();
   buildDates();
+  buildRuns(find("runs-room"));
+  buildAdapt();
   buildKeys();
   wire();
   listCases(await cases);
