@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 FILM_SECONDS = 20.0
 CACHE_BYTES = 1 << 30
+_WARM_UP_SECONDS = 1.0
 _LARGE = (".raw", ".png")
 
 
@@ -27,8 +28,10 @@ class Library:
         self._lock = threading.Lock()
 
     def warm_up(self) -> None:
-        """Start the worker before the first film is opened; returns at once."""
-        threading.Thread(target=self._decoder.start, daemon=True).start()
+        """Start the worker before the first film is opened, but after the page is there; returns at once."""
+        timer = threading.Timer(_WARM_UP_SECONDS, self._decoder.start)
+        timer.daemon = True
+        timer.start()
 
     def open(self, case_id: int) -> tuple[str, dict]:
         """Checksum and facts of a case's film, its pixels in the cache. Raises: FilmError, KeyError, FileNotFoundError."""

@@ -19,7 +19,7 @@ from tests.review.test_page import until
 SIZE = (192, 160)
 
 
-def fixed_model(points: dict[str, tuple[float, float]], film_size: tuple[int, int], target: Path) -> Path:
+def fixed_model(points: dict[str, tuple[float, float]], film_size: tuple[int, int], target: Path, shape=None) -> Path:
     """An ONNX file whose maps have their peaks at these points of a film of this size, whatever the film shows."""
     onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
     points_hm = input_to_heatmap(apply_map(letterbox_map(film_size, SIZE), np.array(list(points.values()))))
@@ -41,7 +41,8 @@ def fixed_model(points: dict[str, tuple[float, float]], film_size: tuple[int, in
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     landmarks = LandmarkSet(name="fixed", symbols=tuple(points))
-    onnx.helper.set_model_props(model, card_metadata(ModelCard(landmarks=landmarks, image_size=SIZE, sigma=2.0, margin=1.5)))
+    card = ModelCard(landmarks=landmarks, image_size=SIZE, sigma=2.0, margin=1.5, shape=shape)
+    onnx.helper.set_model_props(model, card_metadata(card))
     target.write_bytes(sealed(model.SerializeToString()))
     return target
 

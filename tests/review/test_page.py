@@ -83,6 +83,29 @@ def test_correct_a_film(open_page, server):
     page.wait_for_selector(".point.hand[data-symbol=S]")
 
 
+def test_values_and_lines_follow_a_point_while_it_is_dragged(open_page, server):
+    page = open_page()
+    open_case(page, "a")
+    page.click(".panel-body [data-name=steiner]")
+    page.wait_for_selector("tr[data-name=SNA] small")
+    page.click("tr[data-name=SNA] button")
+    first, line = page.inner_text("tr[data-name=SNA] .value"), page.locator(".construction path").first.get_attribute("d")
+    x, y = centre(page, "N")
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=3)
+    page.wait_for_selector("canvas.lens:visible")
+    until(page, lambda: page.inner_text("tr[data-name=SNA] .value").split()[0] != first.split()[0])
+    assert page.locator(".construction path").first.get_attribute("d") != line
+    assert abs(centre(page, "N")[0] - x - 30) < 1
+    assert place(server, "N")["by"] == "model"
+    # given up: everything is as it was
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    until(page, lambda: page.inner_text("tr[data-name=SNA] .value").split()[0] == first.split()[0])
+    assert place(server, "N")["by"] == "model"
+
+
 def test_doubtful_points_by_keyboard_until_signed(open_page, server):
     page = open_page()
     open_case(page, "a")

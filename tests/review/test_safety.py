@@ -61,6 +61,10 @@ def measured(server, **sent) -> int:
     return server.ask("POST", "/api/measure", {"points": {}, "analysis": "steiner"} | sent)[0]
 
 
+def started(server, **sent) -> int:
+    return server.ask("POST", "/api/runs", {"name": "attack", "recipe": "demo", "settings": {}, "data": "recipe"} | sent)[0]
+
+
 GET_HEAD = b" HTTP/1.1\r\nHost: HOST\r\nCookie: COOKIE\r\nConnection: close\r\n\r\n"
 DEEP = b"[" * 100_000
 SQL = "'; DROP TABLE cases; --"
@@ -119,6 +123,23 @@ ATTACKS = {
     "a stranger's undo": (lambda s: act(s, change("date", "2026-01-01"), reverses=10**9), 400),
     "a scale of nothing": (lambda s: act(s, change("scale", {"sx": 0, "sy": 0, "origin": "given by the user"})), 400),
     "markup as a symbol": (lambda s: measured(s, points={"<svg onload=alert(1)>": [1, 2]}), 400),
+    "dots in a run": (lambda s: raw(s, b"GET /api/runs/..%2f..%2fetc" + GET_HEAD), 404),
+    "an absolute path as a run": (lambda s: raw(s, b"GET /api/runs/%2fetc" + GET_HEAD), 404),
+    "dots in a picture": (lambda s: raw(s, b"GET /api/runs/x/pictures/..%2f..%2fconfig" + GET_HEAD), 404),
+    "dots in a recipe": (lambda s: raw(s, b"GET /api/recipes/..%2fsetup" + GET_HEAD), 404),
+    "an unknown act on a run": (lambda s: s.ask("POST", "/api/runs/x/remove", {})[0], 404),
+    "a run with dots": (lambda s: started(s, name="../x"), 400),
+    "a run as an option": (lambda s: started(s, name="--resume"), 400),
+    "a run without a recipe": (lambda s: started(s, recipe="/etc/passwd"), 404),
+    "a path as a setting": (lambda s: started(s, settings={"model.init_from": "/etc/passwd"}), 400),
+    "a root as a setting": (lambda s: started(s, settings={"data.root": "/"}), 400),
+    "two lines as a setting": (lambda s: started(s, settings={"train.epochs": "1\ndata.root=/"}), 400),
+    "an expression as a setting": (lambda s: started(s, settings={"train.epochs": "${oc.env:HOME}"}), 400),
+    "data outside its folder": (lambda s: started(s, data="folder/../.."), 400),
+    "a path to start from": (lambda s: started(s, start_from="/etc/passwd"), 404),
+    "a path as a model": (lambda s: s.ask("POST", "/api/models", {"model": "/etc/passwd"})[0], 404),
+    "adapting a path": (lambda s: s.ask("POST", "/api/adapt", {"model": "../x.pt"})[0], 404),
+    "a training from another site": (lambda s: s.ask("POST", "/api/runs", {}, origin="http://evil.example")[0], 403),
     "a bomb": (lambda s: opened(s, png(60_000, 60_000), "bomb.png"), 422),
     "a film of text": (lambda s: opened(s, b"<script>alert(1)</script>", "x.png"), 422),
     "an empty DICOM": (lambda s: opened(s, b"\0" * 128 + b"DICM", "x.dcm"), 422),
@@ -137,6 +158,7 @@ def test_after_all_attacks_the_page_is_as_it_was(page, tmp_path):
     cases = page.json("GET", "/api/cases")
     assert [case["title"] for case in cases][:3] == ["a", "b", "c"]
     assert {"x", "x y", "xy"} >= {case["title"] for case in cases[3:]} - {"bomb"}
+    assert not any(run["name"] == "attack" for run in page.json("GET", "/api/runs")["runs"])
     assert page.json("GET", "/api/cases/1")["facts"]["note"]["value"] == SQL
     assert page.move(1, "S", 5.0, 6.0, seen=page.json("GET", "/api/cases/1")["facts"]["point/S"]["action"])[0] == 200
     status, headers, _ = page.ask("GET", "/")

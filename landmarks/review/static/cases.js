@@ -2,6 +2,7 @@
 import { post, sendFilm } from "/static/api.js";
 import { h, icon, iconButton, t, toast } from "/static/dom.js";
 import { emit, on, openCase, session } from "/static/model.js";
+import { preload } from "/static/view.js";
 
 const ROW = 68;
 let list, rows, counter, progress, search, filter, order;
@@ -42,10 +43,10 @@ on("summary", () => {
   soon = requestAnimationFrame(() => refresh());
 });
 on("open", () => draw());
-// the next film is decoded while this one is looked at
+// the next film is decoded and fetched while this one is looked at
 on("film", (id) => {
   const next = session.cases.get(shownIds[shownIds.indexOf(id) + 1]);
-  if (next && !next.problem && !next.missing) requestIdleCallback(() => void fetch(`/api/cases/${next.id}/thumbnail?decode`).catch(() => {}), { timeout: 3000 });
+  if (next && !next.problem && !next.missing) requestIdleCallback(() => preload(next.id), { timeout: 3000 });
 });
 
 const ORDERS = {

@@ -37,6 +37,11 @@ export function h(name, properties = {}, ...children) {
   return node;
 }
 
+// An attribute that changes; setting the same text again would still be painted again.
+export function set(node, name, text) {
+  if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+}
+
 const ICONS = {
   menu: "M4 6h16M4 12h16M4 18h16", fit: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5", plus: "M12 5v14M5 12h14", minus: "M5 12h14",
   undo: "M9 7L4 12l5 5M4 12h10a5 5 0 0 1 0 10h-2", redo: "M15 7l5 5-5 5M20 12H10a5 5 0 0 0 0 10h2",

@@ -1,5 +1,5 @@
 // Planes, outlines and constructions that move with the points. A point is a symbol or "A+B", the middle of two.
-import { h } from "/static/dom.js";
+import { h, set } from "/static/dom.js";
 import { on, session } from "/static/model.js";
 import { shown, shownPoint } from "/static/points.js";
 import { toScreen } from "/static/view.js";
@@ -56,7 +56,7 @@ function fill(group, lines) {
   while (group.children.length > lines.length) group.lastChild.remove();
   lines.forEach((line, index) => {
     const path = group.children[index] || group.appendChild(h("path"));
-    path.setAttribute("d", line.map(({ x, y }, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""));
+    set(path, "d", line.map(({ x, y }, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""));
   });
 }
 

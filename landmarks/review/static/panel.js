@@ -18,6 +18,8 @@ export function buildPanel(parent) {
     if (!light || section === "points") render();
     measureSoon(true);
   });
+  // first the film is seen, then its values are asked for
+  on("film", (id) => { seen = id; measureSoon(true); });
   on("drawn", (dragged) => { if (dragged) measureSoon(false); });
   on("history", () => { if (section === "history") render(); });
   on("summary", (id) => { if (id === session.open?.id) renderHead(); });
@@ -98,10 +100,10 @@ function analysisParts() {
   return [bar, h("div", { id: "scale-line" }), h("div", { id: "table" }), h("div", { id: "words" }), h("p", { id: "lacking", class: "quiet" }), chosen.note ? h("p", { class: "quiet" }, chosen.note) : ""];
 }
 
-let running = false, again = null;
+let running = false, again = null, seen = null;
 // At most one question at a time; the newest one follows.
 function measureSoon(complete) {
-  if (!session.open || !session.start) return;
+  if (!session.open || session.open.id !== seen) return;
   again = { complete: complete || again?.complete || false };
   if (!running) void measureNow();
 }
@@ -171,8 +173,8 @@ function renderTable() {
   if (!table) return;
   renderScale();
   const lacking = Object.entries(result?.missing || {}).map(([name, needs]) => `${name} (${needs})`);
-  document.getElementById("words").replaceChildren(h("ul", {}, ...(result?.words || []).map((line) => h("li", {}, line))));
-  document.getElementById("lacking").textContent = lacking.length && result.rows.length ? t("lacking", { names: lacking.join(", ") }) : "";
+  fresh(document.getElementById("words"), result?.words || [], (lines) => [h("ul", {}, ...lines.map((line) => h("li", {}, line)))]);
+  fresh(document.getElementById("lacking"), lacking.length && result.rows.length ? t("lacking", { names: lacking.join(", ") }) : "", (line) => [line]);
   if (!result) return table.replaceChildren();
   if (!symbols().length) return table.replaceChildren(h("p", { class: "quiet" }, t("no-points-yet")), session.start.model
     ? h("button", { type: "button", id: "predict", class: "primary", onclick: () => emit("predict", session.open.id) }, t("predict-this")) : h("p", { class: "quiet" }, t("no-model")));
@@ -187,6 +189,14 @@ function renderTable() {
   for (const row of result.rows) fillRow(there.get(row.name), row);
 }
 
+// New content only where it differs: what is the same is neither laid out nor painted again, and keeps its focus.
+function fresh(node, content, make) {
+  const print = JSON.stringify(content);
+  if (node.dataset.print === print) return;
+  node.dataset.print = print;
+  node.replaceChildren(...make(content));
+}
+
 function makeRow(row) {
   return h("tr", { "data-name": row.name },
     h("th", { scope: "row" }, h("button", { type: "button", class: "plain", onclick: () => highlight(row.name) }, row.label)),
@@ -194,6 +204,9 @@ function makeRow(row) {
 }
 
 function fillRow(node, row) {
+  const print = JSON.stringify([number(row.value), number(row.half), row.norm, standing(row), row.open, highlighted === row.name]);
+  if (node.dataset.print === print) return;
+  node.dataset.print = print;
   const [, found, norm, last] = node.children;
   found.textContent = `${number(row.value)}${row.unit}`;
   if (row.half !== null) found.append(h("small", {}, ` ± ${number(row.half)}`));
@@ -227,7 +240,7 @@ function renderScale() {
   if (result?.scale?.sn_mm) parts.push(t(`sn-${result.scale.judgement}`, { length: number(result.scale.sn_mm) }));
   const bad = !size || ["doubtful", "impossible"].includes(result?.scale?.judgement);
   line.className = bad ? "warn" : "quiet";
-  line.replaceChildren(parts.join(" "), " ", h("button", { type: "button", class: "plain", onclick: () => emit("ruler", null) }, t("measure-scale")), h("button", { type: "button", class: "plain", onclick: () => emit("pixel-size", null) }, t("enter-scale")));
+  fresh(line, parts, () => [parts.join(" "), " ", h("button", { type: "button", class: "plain", onclick: () => emit("ruler", null) }, t("measure-scale")), h("button", { type: "button", class: "plain", onclick: () => emit("pixel-size", null) }, t("enter-scale"))]);
 }
 
 // ---- points

@@ -1,5 +1,5 @@
 // Landmarks on the film: SVG above the canvas. Drag with a magnifier, nudge, focus; shapes tell what colours tell.
-import { h, number, t } from "/static/dom.js";
+import { h, number, set, t } from "/static/dom.js";
 import { placeLabels } from "/static/labels.js";
 import { automatic, emit, isDoubtful, isSigned, on, perform, point, select, session, symbols } from "/static/model.js";
 import { magnify, pan, reveal, stageSize, toFilm, toScreen, zoom, zoomAt } from "/static/view.js";
@@ -31,7 +31,7 @@ export function buildPoints(parent) {
   stage.addEventListener("pointerleave", () => { if (!drag) tip.hidden = true; });
   on("open", () => { cancelled(); rebuild(); });
   on("values", () => { rebuild(); });
-  on("view", requestDraw);
+  on("view", () => requestDraw());
   on("selected", ({ symbol, focus }) => {
     for (const [name, mark] of marks) mark.group.classList.toggle("selected", name === symbol);
     if (symbol && focus && marks.has(symbol)) {
@@ -100,7 +100,9 @@ function addMark(symbol) {
 }
 
 let drawing = false;
-export function requestDraw() {
+let everything = false; // or the dragged point alone
+export function requestDraw(only = null) {
+  if (!only || only !== drag?.symbol) everything = true;
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => { drawing = false; draw(); });
@@ -112,40 +114,53 @@ export function shownPoint(symbol) {
 }
 
 function draw() {
+  const all = everything;
+  everything = false;
   if (!session.open) {
     lens.hidden = true;
     return;
   }
+  if (all) drawAll();
+  else if (marks.has(drag?.symbol)) {
+    const { x, y } = drawMark(drag.symbol);
+    moveLabel(drag.symbol, x, y);
+  }
+  if (drag?.place) drawLens();
+  emit("drawn", drag?.symbol || null);
+}
+
+function drawAll() {
   const laid = [];
   for (const [symbol, mark] of marks) {
-    const place = shownPoint(symbol);
-    if (!place) continue;
-    const { x, y } = toScreen(place);
-    mark.group.setAttribute("transform", `translate(${x.toFixed(2)} ${y.toFixed(2)})`);
-    const radius = automatic(symbol)?.radius;
-    const ringed = shown.radii && radius && place.by === "model" && place.visible && !(standing && !standing.has(symbol));
-    mark.ring.style.display = ringed ? "" : "none";
-    if (ringed) {
-      mark.ring.setAttribute("cx", x.toFixed(2));
-      mark.ring.setAttribute("cy", y.toFixed(2));
-      mark.ring.setAttribute("r", Math.max(1, radius * zoom()).toFixed(2));
-      mark.ring.setAttribute("class", isDoubtful(symbol) ? "ring doubtful" : "ring");
-    }
-    laid.push({ symbol, x, y, width: mark.width });
+    if (shownPoint(symbol)) laid.push({ symbol, ...drawMark(symbol), width: mark.width });
   }
   const first = session.selected;
   laid.sort((a, b) => (b.symbol === first) - (a.symbol === first));
   places = shown.labels ? placeLabels(laid, places) : new Map();
-  for (const { symbol, x, y } of laid) {
-    const { label } = marks.get(symbol), offset = places.get(symbol);
-    label.style.display = offset ? "" : "none";
-    if (offset) {
-      label.setAttribute("x", (x + offset.dx + 2).toFixed(1));
-      label.setAttribute("y", (y + offset.dy + 4.5).toFixed(1));
-    }
+  for (const { symbol, x, y } of laid) moveLabel(symbol, x, y);
+}
+
+function drawMark(symbol) {
+  const mark = marks.get(symbol), place = shownPoint(symbol), { x, y } = toScreen(place);
+  set(mark.group, "transform", `translate(${x.toFixed(2)} ${y.toFixed(2)})`);
+  const radius = automatic(symbol)?.radius;
+  const ringed = shown.radii && radius && place.by === "model" && place.visible && !(standing && !standing.has(symbol));
+  set(mark.ring, "display", ringed ? "inline" : "none");
+  if (ringed) {
+    set(mark.ring, "cx", x.toFixed(2));
+    set(mark.ring, "cy", y.toFixed(2));
+    set(mark.ring, "r", Math.max(1, radius * zoom()).toFixed(2));
+    set(mark.ring, "class", isDoubtful(symbol) ? "ring doubtful" : "ring");
   }
-  if (drag?.place) drawLens();
-  emit("drawn", drag?.symbol || null);
+  return { x, y };
+}
+
+function moveLabel(symbol, x, y) {
+  const { label } = marks.get(symbol), offset = places.get(symbol);
+  set(label, "display", offset ? "inline" : "none");
+  if (!offset) return;
+  set(label, "x", (x + offset.dx + 2).toFixed(1));
+  set(label, "y", (y + offset.dy + 4.5).toFixed(1));
 }
 
 function drawLens() {
@@ -154,7 +169,7 @@ function drawLens() {
   // away from the pointer: on the other side of the film
   lens.classList.toggle("left", screen.x > width / 2);
   const context = lens.getContext("2d");
-  magnify(context, drag.place, 3);
+  magnify(context, drag.place, 3, 2);
   context.setTransform(1, 0, 0, 1, 0, 0);
   const middle = lens.width / 2;
   for (const [style, wide] of [["#000a", 5], ["#ffd34d", 2]]) {
@@ -180,8 +195,9 @@ function nearest(x, y, reach) {
   return best;
 }
 
+let box = null; // of the stage: asked for once a drag, because asking lays the page out
 function local(event) {
-  const box = stage.getBoundingClientRect();
+  if (!box || !touches.size) box = stage.getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
@@ -232,7 +248,7 @@ function moved(event) {
     return;
   }
   drag.place = clamp(toFilm({ x: at.x + drag.dx, y: at.y + drag.dy }));
-  requestDraw();
+  requestDraw(drag.symbol);
 }
 
 function pinch(id, at) {

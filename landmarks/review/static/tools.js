@@ -1,5 +1,5 @@
 // The toolbar above the film, the picture's sliders, and the ruler that gives a pixel size.
-import { dialog, field, h, iconButton, number, t, toast } from "/static/dom.js";
+import { dialog, field, h, iconButton, number, set, t, toast } from "/static/dom.js";
 import { post } from "/static/api.js";
 import { emit, isDoubtful, isSigned, on, perform, point, redo, scale, session, stacks, symbols, undo, value } from "/static/model.js";
 import { nextDoubtful, requestDraw, resetPoints, shown, tool } from "/static/points.js";
@@ -179,11 +179,11 @@ function askPixelSize() {
 
 function drawRuler() {
   overlay ??= document.querySelector("#stage svg").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
-  const set = !ruler && scale()?.ends;
-  const ends = ruler?.from ? [ruler.from, ruler.to] : set ? [{ x: set[0], y: set[1] }, { x: set[2], y: set[3] }] : null;
-  overlay.style.display = ends && session.open ? "" : "none";
+  const kept = !ruler && scale()?.ends;
+  const ends = ruler?.from ? [ruler.from, ruler.to] : kept ? [{ x: kept[0], y: kept[1] }, { x: kept[2], y: kept[3] }] : null;
+  set(overlay, "display", ends && session.open ? "inline" : "none");
   if (!ends) return;
   const [a, b] = ends.map(toScreen);
-  overlay.firstChild.setAttribute("d", `M${a.x} ${a.y}L${b.x} ${b.y}`);
-  overlay.classList.toggle("set", Boolean(set));
+  set(overlay.firstChild, "d", `M${a.x} ${a.y}L${b.x} ${b.y}`);
+  overlay.classList.toggle("set", Boolean(kept));
 }

@@ -6,7 +6,7 @@ export const DEFAULTS = { brightness: 0, contrast: 0, gamma: 1, invert: false, l
 export const look = { ...DEFAULTS };
 const view = { zoom: 1, angle: 0, x: 0, y: 0, fitted: true };
 let stage, canvas, context;
-let raw = null, film = null, full = null, half = null;
+let raw = null, film = null, full = null, half = null, image = null;
 let wanted = false;
 let size = { width: 1, height: 1 };
 
@@ -38,12 +38,24 @@ export function stageSize() {
   return size;
 }
 
-// The pixels are on their way while the case itself is still asked for.
-let early = null;
-on("opening", (id) => {
-  early = { id, local: look.local, bytes: pixels(id, look.local) };
-  early.bytes.catch(() => {});
-});
+// Pixels of the last films and of the next one, newest last; they are on their way while the case itself is still asked for.
+const KEPT = 4;
+const kept = new Map();
+function bytesOf(id, local) {
+  const key = `${id} ${local}`;
+  const bytes = kept.get(key) || pixels(id, local);
+  kept.delete(key);
+  kept.set(key, bytes);
+  bytes.catch(() => kept.delete(key));
+  while (kept.size > KEPT) kept.delete(kept.keys().next().value);
+  return bytes;
+}
+
+export function preload(id) {
+  bytesOf(id, look.local).catch(() => {});
+}
+
+on("opening", preload);
 
 // Loads the open case's pixels; resolves when they are painted.
 export async function showFilm() {
@@ -53,8 +65,7 @@ export async function showFilm() {
     changed();
     return;
   }
-  const buffer = await (early?.id === open.id && early.local === look.local ? early.bytes : pixels(open.id, look.local));
-  early = null;
+  const buffer = await bytesOf(open.id, look.local);
   if (session.open !== open) return;
   const found = open.film.bits === 8 ? new Uint8Array(buffer) : new Uint16Array(buffer);
   const first = film !== open.film;
@@ -87,12 +98,12 @@ function develop() {
     full = new OffscreenCanvas(film.width, film.height);
     half = new OffscreenCanvas(Math.ceil(film.width / 2), Math.ceil(film.height / 2));
   }
-  const image = new ImageData(film.width, film.height);
+  if (image?.width !== film.width || image.height !== film.height) image = new ImageData(film.width, film.height);
   const target = new Uint32Array(image.data.buffer);
   for (let i = 0; i < target.length; i++) target[i] = table[raw[i]];
   full.getContext("2d", { alpha: false }).putImageData(image, 0, 0);
   const small = half.getContext("2d", { alpha: false });
-  small.imageSmoothingQuality = "high";
+  small.imageSmoothingQuality = "low"; // at exactly one half this is the mean of four
   small.drawImage(full, 0, 0, half.width, half.height);
   changed();
 }
@@ -157,20 +168,18 @@ function drawFilm(target, transform, scale) {
   target.drawImage(source, -0.5, -0.5, full.width, full.height);
 }
 
-// A magnified part of the film around a point, turned as the view is.
-export function magnify(target, centre, times) {
-  const ratio = target.canvas.width / target.canvas.clientWidth || 1;
+// A magnified part of the film around a point, turned as the view is; `ratio` is canvas px over CSS px.
+export function magnify(target, centre, times, ratio) {
   const scale = Math.max(2, view.zoom * times) * ratio;
   const cos = Math.cos(view.angle) * scale, sin = Math.sin(view.angle) * scale;
   const { width, height } = target.canvas;
   target.setTransform(1, 0, 0, 1, 0, 0);
   target.fillStyle = "#000";
   target.fillRect(0, 0, width, height);
-  if (!full) return scale;
+  if (!full) return;
   target.setTransform(cos, sin, -sin, cos, width / 2 - cos * centre.x + sin * centre.y, height / 2 - sin * centre.x - cos * centre.y);
   target.imageSmoothingEnabled = false;
   target.drawImage(full, -0.5, -0.5);
-  return scale / ratio;
 }
 
 export function zoomAt(x, y, factor) {
