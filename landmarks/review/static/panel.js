@@ -21,6 +21,7 @@ export function buildPanel(parent) {
   // first the film is seen, then its values are asked for
   on("film", (id) => { seen = id; measureSoon(true); });
   on("drawn", (dragged) => { if (dragged) measureSoon(false); });
+  on("given-up", () => measureSoon(true));
   on("history", () => { if (section === "history") render(); });
   on("summary", (id) => { if (id === session.open?.id) renderHead(); });
   render();

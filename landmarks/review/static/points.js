@@ -291,6 +291,7 @@ export function abandon() {
   const busy = Boolean(drag?.symbol);
   cancelled();
   requestDraw();
+  if (busy) emit("given-up", null);
   return busy;
 }
 
