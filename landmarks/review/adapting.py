@@ -101,12 +101,12 @@ class Adapting:
             try:
                 return process.wait(_LOOK_SECONDS)
             except subprocess.TimeoutExpired:
-                counts = re.findall(rf"(\d+)/{num}\b", " ".join(console_lines(folder)))
+                counts = re.findall(rf"(\d+)/{num}\b", " ".join(console_lines(folder) or ()))
                 if counts and int(counts[-1]) != self.progress["done"]:
                     self._say(done=int(counts[-1]))
 
     def _outcome(self, folder: Path, name: str, code: int) -> dict:
-        lines = console_lines(folder)
+        lines = console_lines(folder) or []
         if self._cancelled:
             return {"state": "cancelled", "line": "", "model": ""}
         if code != 0:

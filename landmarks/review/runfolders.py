@@ -167,15 +167,15 @@ def _thinned(points: list) -> list:
     return [[group[-1][0], sum(value for _, value in group) / len(group)] for group in groups]
 
 
-def console_lines(path: Path) -> list[str]:
-    """The last lines that a run started by the page has written; of a progress bar its last state."""
+def console_lines(path: Path) -> list[str] | None:
+    """The last lines that a run of the page has written, of a progress bar its last state; None where others started it."""
     try:
         with (path / CONSOLE).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _CONSOLE_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
-        return []
+        return None
     # tqdm goes back to the line's start, and moves the cursor
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
     lines = [re.sub(r"[\x00-\x1f\x7f]", "", line.rstrip("\r").split("\r")[-1]).strip()[:400] for line in text.split("\n")]

@@ -45,7 +45,6 @@ function enter(room) {
     if (here) find(id).setAttribute("aria-current", "page");
     else find(id).removeAttribute("aria-current");
   }
-  find("saved").hidden = !films;
   document.body.classList.toggle("training", !films);
   emit("room", room);
 }

@@ -15,14 +15,15 @@ export async function newRun(started) {
   const name = h("input", { name: "name", required: true, pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]{0,63}", maxlength: 64, autocomplete: "off" });
   const parts = h("div", { class: "recipe" }), wrong = h("p", { class: "warn", role: "alert" });
   const submit = h("button", { type: "submit", class: "primary" }, t("start-training"));
-  let form = null, named = "";
+  let named = "";
 
   async function fill() {
     submit.disabled = true;
     wrong.textContent = "";
+    // at once: a name that is being typed is never touched
+    if (!name.value || name.value === named) name.value = named = `${recipe.value}-${stamp()}`;
     try {
-      form = await get(`/api/recipes/${encodeURIComponent(recipe.value)}`);
-      if (!name.value || name.value === named) name.value = named = `${recipe.value}-${stamp()}`;
+      const form = await get(`/api/recipes/${encodeURIComponent(recipe.value)}`);
       parts.replaceChildren(...fields(form));
       submit.disabled = false;
     } catch (error) {
@@ -62,6 +63,7 @@ function fields(form) {
     form.folders.map((folder) => h("option", { value: `folder/${folder}` }, folder)));
   const format = h("select", { name: "format" }, form.formats.map((name) => h("option", { value: name, selected: name === form.data.format }, name)));
   const from = h("select", { name: "start_from" }, h("option", { value: "" }, t("from-recipe")), form.starts.map((name) => h("option", { value: name }, name)));
+  const about = h("p", { class: "quiet", id: "setting-help" }, t("settings-hint"));
   const formatField = field(t("format"), format);
   formatField.hidden = true;
   return [
@@ -72,9 +74,11 @@ function fields(form) {
         : h("input", { value: Array.isArray(value) ? `[${value.join(",")}]` : String(value), autocomplete: "off", spellcheck: "false" });
       control.dataset.setting = name;
       control.title = help;
+      control.setAttribute("aria-describedby", "setting-help");
+      control.addEventListener("focus", () => { about.textContent = help; });
       return field(name, control);
     })),
-    h("p", { class: "quiet" }, t("settings-hint")),
+    about,
   ];
 }
 

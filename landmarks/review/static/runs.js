@@ -54,7 +54,8 @@ function drawList() {
 
 function showRun(found) {
   if (found.run.name !== chosen) return;
-  if (parts?.name !== chosen || !parts.head.isConnected) build(found);
+  const known = Object.keys(found.settings).length > 0;
+  if (parts?.name !== chosen || parts.known !== known || !parts.head.isConnected) build(found, known);
   const { run, curves } = found;
   parts.state.className = `state ${run.state}`;
   parts.state.textContent = t(`run-${run.state}`);
@@ -68,14 +69,14 @@ function showRun(found) {
   parts.facts.replaceChildren(...facts(run, curves).flatMap(([name, text]) => [h("div", {}, h("dt", {}, name), h("dd", {}, text))]));
   drawCurves(run, curves);
   drawPictures(run, found.pictures);
-  parts.console.textContent = found.console.join("\n") || t("no-console");
+  parts.console.textContent = found.console === null ? t("no-console") : found.console.join("\n") || t("run-starts");
 }
 
-function build({ run, settings }) {
+function build({ run, settings }, known) {
   const name = run.name;
   const action = (id, word, kind = "") => h("button", { type: "button", id, class: kind, hidden: true, onclick: (event) => act(event.currentTarget, name, id.replace("-run", "")) }, t(word));
   parts = {
-    name, state: h("span", { class: "state" }), stop: action("stop-run", "stop"), resume: action("resume-run", "resume", "primary"),
+    name, known, state: h("span", { class: "state" }), stop: action("stop-run", "stop"), resume: action("resume-run", "resume", "primary"),
     use: h("button", { type: "button", id: "use-run", hidden: true, onclick: () => void useModel(`run ${name}`) }, t("use-model")),
     progress: h("progress", {}), facts: h("dl", { class: "facts" }), curves: h("div", { class: "curves" }),
     pictures: h("div", { class: "pictures" }), console: h("pre", { tabindex: 0, "aria-label": t("console") }),
