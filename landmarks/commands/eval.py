@@ -42,9 +42,13 @@ def main(argv: list[str] | None = None) -> int:
     other = [f"data.root={args.data_root}"] if args.data_root else []
     other += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
     other += ["data.root=''"] if args.data_format in GENERATED and not args.data_root else []
+    return _evaluate(args, other)
+
+
+def _evaluate(args, other: list[str]) -> int:
     from landmarks.inference.task import task_of
 
-    return {"landmarks": _evaluate, "cvm": _evaluate_stages}[task_of(args.checkpoint)](args, other)
+    return {"landmarks": _evaluate_landmarks, "cvm": _evaluate_stages}[task_of(args.checkpoint)](args, other)
 
 
 def _evaluate_stages(args, other: list[str]) -> int:
@@ -84,7 +88,7 @@ def _evaluate_stages(args, other: list[str]) -> int:
     return 0
 
 
-def _evaluate(args, other: list[str]) -> int:
+def _evaluate_landmarks(args, other: list[str]) -> int:
     from landmarks.distributed import leave, rank_info
     from landmarks.evaluation.calibration import calibrate_checkpoint
     from landmarks.evaluation.files import evaluation_home
