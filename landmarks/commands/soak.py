@@ -32,19 +32,19 @@ def main(argv: list[str] | None = None) -> int:
     soak = Soak(train_command(args.config, args.settings), args.output, seed=args.seed)
     soak.make_reference()
     log.info(f"uninterrupted: {soak.seconds:.1f} s")
-    outcomes = [
-        soak.interrupt("kill -9", args.kills, soak.at_a_random_moment(signal.SIGKILL)),
-        soak.interrupt("SIGTERM", args.signals, soak.at_a_random_moment(signal.SIGTERM)),
-        soak.interrupt("SIGINT", args.signals, soak.at_a_random_moment(signal.SIGINT)),
-        soak.interrupt("killed in a write", args.signals, soak.during_a_write),
-        soak.damage(),
+    planned = [
+        ("kill -9", args.kills, soak.at_a_random_moment(signal.SIGKILL)),
+        ("SIGTERM", args.signals, soak.at_a_random_moment(signal.SIGTERM)),
+        ("SIGINT", args.signals, soak.at_a_random_moment(signal.SIGINT)),
+        ("killed in a write", args.signals, soak.during_a_write),
+        ("terminal lost", args.losses, soak.lose_terminal),
+        ("SIGTERM to all", args.losses, soak.signal_all),
+        ("blocked write", args.losses, soak.block_stderr),
     ]
-    if args.losses:
-        outcomes += [
-            soak.interrupt("terminal lost", args.losses, soak.lose_terminal, terminal=True),
-            soak.interrupt("SIGTERM to all", args.losses, soak.signal_all),
-            soak.interrupt("blocked write", args.losses, soak.block_stderr),
-        ]
+    outcomes = [
+        soak.interrupt(name, times, how, terminal=how == soak.lose_terminal) for name, times, how in planned if times > 0
+    ]
+    outcomes.append(soak.damage())
     rows = [[o.name, str(o.done), "ok" if not o.failures else "FAILED: " + "; ".join(o.failures[:3])] for o in outcomes]
     print(format_table(["interruption", "times", "same as uninterrupted"], rows))
     return 1 if any(outcome.failures for outcome in outcomes) else 0
