@@ -23,6 +23,8 @@ _SMALL, _LARGE = 32, 160
 _NEIGHBOURS, _ALIKE = 3, 0.6
 # Entries of the table of likenesses that are in memory at a time, 64 MiB.
 _BLOCK = 2**24
+# What a reader tells of whole sets, no defect of a file.
+_USUAL = ("pixel size:", "gray values from")
 # The middle 98 % of the gray values span 176 levels or more in 59 real cephalograms (ISBI 2015, Aariz).
 _LEAST_CONTRAST = 20
 
@@ -40,7 +42,7 @@ class _Looks:
     contrast: float
     """Gray levels between the 1 % and the 99 % point."""
     warnings: tuple[str, ...]
-    """What its reader says of the file, other than on its pixel size."""
+    """What its reader says of the file alone."""
 
 
 def check_images(survey: Survey) -> None:
@@ -77,7 +79,7 @@ def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
         read = read_radiograph(film.path)
     except ImageError as error:
         return str(error).removeprefix(f"{film.path}: ").split(";")[0]
-    image, warnings = read.gray, tuple(line for line in read.warnings if not line.startswith("pixel size:"))
+    image, warnings = read.gray, tuple(w for w in read.warnings if not w.startswith(_USUAL))
     digest = hashlib.sha256(repr(image.shape).encode() + np.ascontiguousarray(image).data).hexdigest()
     # twice down: the area filter on the whole image once
     middle = cv2.resize(image, (2 * _LARGE, 2 * _LARGE), interpolation=cv2.INTER_AREA)

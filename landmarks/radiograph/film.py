@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.radiograph.files import ImageError, file_kind
-from landmarks.radiograph.gray import default_window, to_eight_bits, too_few_levels
+from landmarks.radiograph.gray import default_window, is_whole_depth, to_eight_bits, too_few_levels
 from landmarks.radiograph.intact import RasterError, jpeg_damage
 from landmarks.radiograph.raster import FORMATS, decode_raster
 from landmarks.radiograph.spacing import UNKNOWN, PixelSize
@@ -75,7 +75,13 @@ def read_gray(path: str | Path) -> np.ndarray:
 
 def _raster(content: bytes, kind: str, thorough: bool) -> Radiograph:
     pixels, notes = decode_raster(content, kind)
-    gray = pixels if pixels.dtype == np.uint8 else to_eight_bits(pixels, *default_window(pixels))
+    if pixels.dtype == np.uint8:
+        gray = pixels
+    else:
+        low, high = default_window(pixels)
+        gray = to_eight_bits(pixels, low, high)
+        if not is_whole_depth(low, high):
+            notes.append(f"gray values from {low:g} to {high:g} are read as black to white")
     if thorough:
         damage = jpeg_damage(content) if kind == "JPEG" else ""
         notes += filter(None, [damage, too_few_levels(gray)])

@@ -7,6 +7,8 @@ _DEPTHS = (8, 10, 12, 14, 16)
 # Values that fill at least this part of the range of their depth are read against that range; others (a narrow band of
 # a detector's range, one burnt-in mark far above the film) against their own.
 _FILLED = 0.4
+# Where the percentiles span at least this part of all values, nothing lies far outside them: all values are the film's.
+_NO_OUTLIERS = 0.9
 _PERCENTILES = (0.1, 99.9)
 # Percentiles of a large film are taken of a grid of about this many pixels.
 _SAMPLES = 1_000_000
@@ -62,7 +64,12 @@ def default_window(pixels: np.ndarray) -> tuple[float, float]:
         white = next((white for white in ranges if highest <= white), 0.0)
         if white and high - low >= _FILLED * white:
             return 0.0, white
-    return low, high
+    return (lowest, highest) if high - low >= _NO_OUTLIERS * (highest - lowest) else (low, high)
+
+
+def is_whole_depth(low: float, high: float) -> bool:
+    """Whether black and white are those of a depth, so that a film reads as the same film of 8 bits does."""
+    return low == 0 and (high == 1 or high in [2.0**bits - 1 for bits in _DEPTHS])
 
 
 def too_few_levels(gray: np.ndarray) -> str:
