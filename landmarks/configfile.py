@@ -36,7 +36,9 @@ def _load_tree(path: Path, above: tuple[Path, ...]):
         tree = OmegaConf.load(path)
     except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
         raise SettingError(f"{path}: not readable as YAML ({_first_line(error)})") from error
-    if not OmegaConf.is_dict(tree) or "base" not in tree:
+    if not OmegaConf.is_dict(tree):
+        raise SettingError(f"{path}: a list or a text; write sections such as data: and train:")
+    if "base" not in tree:
         return tree
     base = tree.pop("base")
     if not isinstance(base, str):
@@ -160,4 +162,7 @@ def _suggest(word: str, known) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)  # of the YAML reader, whose own text spreads over four lines
+    if mark is not None:
+        return f"line {mark.line + 1}: {' '.join(str(error.problem).split())}"
     return " ".join(str(error).split("\n")[:2]).strip()

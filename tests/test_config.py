@@ -133,3 +133,19 @@ def test_a_path_that_yaml_reads_as_a_number(tmp_path):
     (tmp_path / "a.yaml").write_text("data:\n  root: 2015\n")
     with pytest.raises(SettingError, match=r"data.root: found 2015; write a text in quotes, e.g. '2015'"):
         load_config(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "data: {format: table}\ntrain:\n  lr: 0.1\n  lr: 0.001\n",
+            r"a\.yaml: not readable as YAML \(line 4: found duplicate key lr\)",
+        ),
+        ("- data\n- train\n", r"a\.yaml: a list or a text; write sections such as data: and train:"),
+    ],
+)
+def test_a_recipe_that_is_none_is_named_with_its_line(tmp_path, text, line):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(SettingError, match=line):
+        load_config(tmp_path / "a.yaml")

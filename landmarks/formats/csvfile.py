@@ -11,7 +11,7 @@ from landmarks.formats.records import DataError
 
 Rows = list[tuple[int, dict[str, str]]]
 """Line in the file, and cell by column."""
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MISSING = {"", "nan", "na", "n/a", "none", "null", "-", "?"}
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+")
 # 1.234 is a thousand in a file with decimal commas, and 1,234 may be one in any file
@@ -57,7 +57,7 @@ class CsvFile:
 def read_csv(
     path: Path, needed: tuple[str, ...] = (), hint: str = "", *, comments: bool = False, free_text: bool = False
 ) -> CsvFile:
-    """Reads a file whose cells are separated by commas, semicolons or tabs; empty rows and columns are left out.
+    """Reads a file whose cells are separated by commas, semicolons, tabs or bars; empty rows and columns are left out.
 
     Args:
         needed: columns that must be there; `hint` says what to write where one is missing.

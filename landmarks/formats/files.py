@@ -29,6 +29,13 @@ def folder_named(parent: Path, name: str) -> Path | None:
     return found[0] if found else None
 
 
+def file_named(parent: Path, name: str) -> Path:
+    """The file of this name, in any case where it is not there as written; the name as written where there is none."""
+    if (parent / name).is_file() or not parent.is_dir():
+        return parent / name
+    return next((path for path in sorted(parent.iterdir()) if path.name.lower() == name.lower()), parent / name)
+
+
 def passed_over(folder: Path, *, below: bool = False) -> str:
     """A line on the files in a folder of images that are no images; empty where there are none."""
     images, others = set(image_files(folder, below=below)), []

@@ -12,7 +12,7 @@ from landmarks.formats.names import read_names, rename
 from landmarks.formats.records import DataError, Record, RecordSet, ground_truth
 from landmarks.formats.splits import films_of_split
 from landmarks.formats.survey import TRUTH, Film, Survey
-from landmarks.schema import LandmarkSet
+from landmarks.schema import GROUPS, LandmarkSet
 
 
 def format_named(name: str) -> ModuleType:
@@ -41,8 +41,19 @@ def survey_dataset(data_format: str, root: Path, *, names: str = "") -> Survey:
         what = f"no images in the layout of '{data_format}'; see data/README.md"
         raise DataError(f"{root}: {what}{why}{_nested(module, root)}")
     _doubled_ids(survey)
-    survey.notes = [note for note in survey.notes if note]
-    return rename(survey, read_names(names)) if names else survey
+    survey.notes = [note for note in (*survey.notes, _at_the_corner(survey)) if note]
+    survey = rename(survey, read_names(names)) if names else survey
+    if group := next((symbol for symbol in survey.landmarks.symbols if symbol in ("all", *GROUPS)), ""):
+        raise DataError(f"{root}: a landmark called '{group}', which is the name of a group; give it another one by data.names")
+    return survey
+
+
+def _at_the_corner(survey: Survey) -> str:
+    """A line on points at (0, 0), which many tools write where there is none."""
+    found = [film.image_id for film in survey.films if any((p == 0).all(axis=1).any() for p in film.readers.values())]
+    some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+    line = f"points at (0, 0) are taken as they stand in {len(found)} images ({some}); remove what nobody annotated"
+    return f"{survey.root}: {line}" if found else ""
 
 
 def _nested(module: ModuleType, root: Path) -> str:

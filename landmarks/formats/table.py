@@ -4,12 +4,13 @@ import csv
 import math
 import unicodedata
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from landmarks.formats.csvfile import CsvFile, read_csv
-from landmarks.formats.files import passed_over
+from landmarks.formats.files import file_named, folder_named, passed_over
 from landmarks.formats.manifest import Manifest
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey, mean_points, one_pixel_size
@@ -19,26 +20,30 @@ from landmarks.schema import GROUPS, LandmarkSet
 LANDMARKS = None  # the header names them
 KEEPS = ("device", "pixel_size", "split")
 _KNOWN = ("image", "pixel_size", "pixel_size_x", "pixel_size_y", "device", "split")
+_SPLITS = ("train", "valid", "test", "test1", "test2")
 _SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 _DECIMALS = 6
+# mm of a pixel, from a microscope's to a thumbnail's: whatever lies outside is a number in another unit.
+_SIZES_MM = (0.001, 10.0)
 # A head's lowest points lie at 40 to 100 percent, and do not lie within the first 100 px of images of this size.
 _PERCENT, _LEAST_SIDE = (40, 100), 200
 
 
 def scan(root: Path) -> Survey:
     """The rows of landmarks.csv with their images. Raises: DataError where the table cannot be read as one."""
-    path = root / "landmarks.csv"
+    path = file_named(root, "landmarks.csv")
     if not path.is_file():
         raise DataError(f"{path}: no such file; a table data set is a folder with images/ and landmarks.csv")
-    return scan_table(root, read_csv(path, ("image",), "the header is image,<symbol>_x,<symbol>_y,..."))
+    return scan_table(root, read_csv(path))
 
 
 def scan_table(root: Path, table: CsvFile) -> Survey:
     """The rows of a table, however it was read. Raises: DataError."""
+    table, folder = _plain_header(table), folder_named(root, "images") or root / "images"
     survey = Survey(root=root, landmarks=LandmarkSet(name="table", symbols=_symbols(table), groups=GROUPS))
-    images = image_files(root / "images", below=True) if (root / "images").is_dir() else []
-    paths = _paths(survey, table, images)
-    names, manifest = _ids(root / "images", paths.values()), Manifest(root)
+    images = image_files(folder, below=True) if folder.is_dir() else []
+    paths = _paths(survey, table, images, folder)
+    names, manifest = _ids(folder, paths.values()), Manifest(root)
     for line, row in table.rows:
         if line in paths:
             _scan_row(survey, table, line, row, paths[line], names[paths[line]], manifest)
@@ -47,7 +52,7 @@ def scan_table(root: Path, table: CsvFile) -> Survey:
         survey.add("annotation missing", f"{image.stem}: no row in {table.path.name}", image.stem, error=error)
     _name_splits(survey, table)
     _find_percent(survey, table.path)
-    survey.notes += [table.note, _other_columns(table), passed_over(root / "images", below=True) if images else ""]
+    survey.notes += [table.note, _other_columns(table), passed_over(folder, below=True) if images else ""]
     return survey
 
 
@@ -87,6 +92,20 @@ def _pixel_sizes(films: list[Film]) -> list[dict[str, str]]:
         return [{"pixel_size_x": str(x), "pixel_size_y": str(y)} for x, y in sizes]
 
 
+def _plain_header(table: CsvFile) -> CsvFile:
+    """The same table with the columns' own words in small letters; symbols stay as they are."""
+    plain = {
+        c: c.lower() if c.lower() in _KNOWN else c[:-1] + c[-1].lower() if c[-2:] in ("_X", "_Y") else c for c in table.columns
+    }
+    columns = list(plain.values())
+    if "image" not in columns:
+        raise DataError(f"{table.path}: no column 'image'; the header is image,<symbol>_x,<symbol>_y,...")
+    if twice := next((column for column in columns if columns.count(column) > 1), ""):
+        raise DataError(f"{table.path}: column '{twice}' stands twice; keep one")
+    rows = [(line, {plain[column]: cell for column, cell in row.items()}) for line, row in table.rows]
+    return replace(table, columns=columns, rows=rows)
+
+
 def _symbols(table: CsvFile) -> tuple[str, ...]:
     columns = [column for column in table.columns if column not in _KNOWN]
     symbols = [column[:-2] for column in columns if column.endswith("_x")]
@@ -113,12 +132,12 @@ def _extra_columns(table: CsvFile) -> list[str]:
     return [column for column in table.columns if column not in _KNOWN and column[-2:] not in ("_x", "_y")]
 
 
-def _paths(survey: Survey, table: CsvFile, images: list[Path]) -> dict[int, Path]:
+def _paths(survey: Survey, table: CsvFile, images: list[Path], folder: Path) -> dict[int, Path]:
     """The image of each line: as the cell says, or as other systems spell it. A line without one is a finding."""
-    folder, spelled = survey.root / "images", {}
+    spelled = {}
     for image in images:
-        name = image.relative_to(folder)
-        for word in {_spelling(name.as_posix()), _spelling(name.with_suffix("").as_posix())}:
+        names = (image.relative_to(folder), image.relative_to(survey.root))
+        for word in {_spelling(path.as_posix()) for name in names for path in (name, name.with_suffix(""))}:
             spelled.setdefault(word, []).append(image)
     paths = {}
     for line, row in table.rows:
@@ -193,9 +212,9 @@ def _scan_pixel_size(
     try:
         sizes = [table.number(row, column, line) for column in columns]
         for column, size in zip(columns, sizes, strict=True):
-            if size <= 0:
+            if not (math.isnan(size) or _SIZES_MM[0] <= size <= _SIZES_MM[1]):
                 where = f"{table.path}, line {line}: {column} is {size:g}"
-                raise DataError(f"{where}; write millimetres above 0, or leave it empty")
+                raise DataError(f"{where}; write millimetres, e.g. 0.1, not micrometres or dpi, or leave it empty")
     except DataError as error:
         survey.add("broken cell", f"{name}: {error}", name, error=str(error))
         return None
@@ -213,6 +232,8 @@ def _name_splits(survey: Survey, table: CsvFile) -> None:
     told = [f"'{word}' is read as '{split}'" for word, split in read.items() if word != split and word.lower() != split]
     without = sum(film.split == "all" for film in survey.films) if survey.splits else 0
     told += [f"{without} rows name no split and are in none"] if without else []
+    own = sorted(set(survey.splits) - set(_SPLITS))
+    told += [f"{', '.join(own)}: only used where --split, data.train_split or data.val_split name it"] if own else []
     survey.notes += [f"{table.path}: column split: {'; '.join(told)}"] if told else []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from landmarks.formats import table
 from landmarks.formats.csvfile import CsvFile
+from landmarks.formats.files import file_named
 from landmarks.formats.records import DataError
 from landmarks.formats.survey import Survey
 
@@ -17,12 +18,12 @@ image_place = table.image_place
 
 def scan(root: Path) -> Survey:
     """Raises: DataError where landmarks.xlsx is missing or cannot be read as a table."""
-    path = root / "landmarks.xlsx"
+    path = file_named(root, "landmarks.xlsx")
     if not path.is_file():
         raise DataError(f"{path}: no such file; the folder has images/ and landmarks.xlsx")
     rows = _rows(path)
     columns = [str(cell).strip() for cell in rows[0] if cell is not None] if rows else []
-    if "image" not in columns or len(set(columns)) < len(columns):
+    if not columns or len(set(columns)) < len(columns):
         raise DataError(f"{path}: the first row is not image, <symbol>_x, <symbol>_y, ..., each once")
     cells = []
     for line, row in enumerate(rows[1:], 2):

@@ -48,6 +48,8 @@ def convert(root: Path, source: str, output: Path, target: str, *, names: str = 
         raise DataError(f"{output}: lies in {root}; choose a folder apart, the original is never changed")
     survey = survey_dataset(source, root, names=names)
     survey, lost = _fitted(_readable(survey, format_named(source)), module, target)
+    if source != target:  # what a format keeps of its own, another one does not understand
+        survey = replace(survey, films=[replace(film, extra={}) for film in survey.films])
     places = _places(survey, module)
     unfinished = output.with_name(f".{output.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

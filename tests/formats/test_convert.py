@@ -49,6 +49,15 @@ def test_aariz_into_every_format_and_back(target, synthetic_root, tmp_path, caps
         assert record.image_path.read_bytes() == before[record.image_id].image_path.read_bytes()
 
 
+def test_isbi_with_classes_behind_its_points_into_a_table(isbi_root, tmp_path):
+    for path in isbi_root.rglob("*.txt"):
+        path.write_text("\n".join(path.read_text().split("\n")[:19]) + "\n1\n2\n1\n")
+    convert(isbi_root, "isbi2015", tmp_path / "set", "table")
+    before = {r.image_id: r.points_px for r in read_dataset("isbi2015", isbi_root).records}
+    found = {r.image_id: r.points_px for r in read_dataset("table", tmp_path / "set").records}
+    np.testing.assert_equal(found, before)
+
+
 def test_what_cannot_be_written_leaves_nothing(synthetic_root, tmp_path):
     for target, words in (("cldetection2023", "only read"), ("isbi2015", "pixel size"), ("cldetection2024", "map them with")):
         with pytest.raises((DataError, ValueError), match=words):

@@ -30,7 +30,7 @@ def points(root, data_format="table", **changed):
     return {record.image_id: record.points_px for record in read_dataset(data_format, root, **changed).records}
 
 
-@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs")])
+@pytest.mark.parametrize(("separator", "word"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 def test_separators_and_decimal_commas(tmp_path, separator, word, start):
     expected = points(write(tmp_path / "plain"))
@@ -47,6 +47,39 @@ def test_a_separator_in_a_line_of_its_own_and_what_spreadsheets_leave(tmp_path):
     rows = [[*row, "", ""] for row in ROWS] + [[""] * 9] * 3
     found = write(tmp_path / "excel", [*HEAD, "", ""], rows, separator=";", start="sep=;\n", images=["a.png", "b.png"])
     np.testing.assert_equal(points(found), expected)
+
+
+def test_names_of_files_and_columns_in_any_case(tmp_path):
+    expected = points(write(tmp_path / "plain"))
+    rows = [["images/" + row[0].upper(), *row[1:]] for row in ROWS]
+    found = write(tmp_path / "capitals", [column.upper() for column in HEAD], rows, images=["a.png", "b.png"])
+    (found / "landmarks.csv").rename(found / "LANDMARKS.CSV")
+    (found / "images").rename(found / "Images")
+    np.testing.assert_equal(points(found), expected)
+    with pytest.raises(DataError, match="column 'S_x' stands twice"):
+        points(write(tmp_path / "twice", [*HEAD[:5], "S_X", "split"]))
+
+
+def test_numbers_in_another_unit_and_points_at_the_corner_are_said(tmp_path):
+    for size in ("100", "300", "0.0001", "-1"):
+        rows = [[*row[:5], size, row[6]] for row in ROWS]
+        with pytest.raises(DataError, match=r"pixel_size is .*write millimetres, e\.g\. 0\.1, not micrometres or dpi"):
+            points(write(tmp_path / size, rows=rows))
+    found = read_dataset("table", write(tmp_path / "corner", rows=[["a.png", "0", "0", *ROWS[0][3:]], ROWS[1]]), split="all")
+    assert "points at (0, 0) are taken as they stand in 1 images (a); remove what nobody annotated" in found.note
+
+
+def test_a_split_that_no_default_names_is_said(tmp_path):
+    rows = [[*row[:6], word] for row, word in zip(ROWS, ("train", "tst"), strict=True)]
+    note = read_dataset("table", write(tmp_path / "t", rows=rows), split="train").note
+    assert "column split: tst: only used where --split, data.train_split or data.val_split name it" in note
+
+
+@pytest.mark.parametrize("group", ["all", "hard12"])
+def test_a_landmark_with_the_name_of_a_group_is_refused(tmp_path, group):
+    head = ["image", f"{group}_x", f"{group}_y", *HEAD[3:]]
+    with pytest.raises(DataError, match=f"a landmark called '{group}', which is the name of a group"):
+        points(write(tmp_path / "t", head))
 
 
 def test_a_number_that_may_be_a_thousand_is_refused(tmp_path):
