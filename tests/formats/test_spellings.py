@@ -71,7 +71,7 @@ def test_numbers_in_another_unit_and_points_at_the_corner_are_said(tmp_path):
 
 def test_a_split_that_no_default_names_is_said(tmp_path):
     rows = [[*row[:6], word] for row, word in zip(ROWS, ("train", "tst"), strict=True)]
-    note = read_dataset("table", write(tmp_path / "t", rows=rows), split="train").note
+    note = read_dataset("table", write(tmp_path / "t", rows=rows)).note
     assert "column split: tst: only used where --split, data.train_split or data.val_split name it" in note
 
 
