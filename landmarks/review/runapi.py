@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from landmarks.config import SettingError
 from landmarks.review.exports import corrected_cases, fill_set
 from landmarks.review.fields import FieldError
 from landmarks.review.page import Page
 from landmarks.review.runfolders import console_lines, find_pictures, read_curves, run_settings
 from landmarks.review.safety import read_json
 from landmarks.review.training import data_overrides, new_name
+from landmarks.settings import SettingError
 
 # What a form may choose to train on beside the recipe's own set and the folders of --data.
 _RECIPE, _CASES, _FOLDER = "recipe", "cases", "folder/"

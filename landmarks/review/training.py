@@ -9,13 +9,13 @@ import subprocess
 import threading
 from pathlib import Path
 
-from landmarks.config import SECTIONS, SettingError
+from landmarks.config import SECTIONS
 from landmarks.configfile import config_to_dict, load_config
 from landmarks.filelock import holder
 from landmarks.formats import FORMATS
 from landmarks.review.background import ask_to_stop, start_command
 from landmarks.review.runfolders import CONSOLE, describe_run, find_runs
-from landmarks.settings import rules
+from landmarks.settings import SettingError, rules
 
 OFFERED = (
     "train.epochs",

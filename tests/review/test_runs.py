@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from landmarks.config import SettingError
 from landmarks.filelock import holder
 from landmarks.review.runfolders import console_lines, describe_run, find_runs, read_curves
 from landmarks.review.training import Trainings
+from landmarks.settings import SettingError
 from tests.review.conftest import start_server, stop_server
 from tests.review.test_page import until
 
