@@ -4,86 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from landmarks.cvmconfig import CvmConfig
-from landmarks.settings import check_section, need, rules, setting
+from landmarks.dataconfig import DataConfig
+from landmarks.settings import check_section, rules, setting
 from landmarks.trainconfig import TrainConfig
 
-GROUND_TRUTHS = ("mean", "senior", "junior", "official")
-CACHE_MODES = ("auto", "ram", "disk", "none")
 LOSSES = ("adaptive_wing", "mse")
 HEADS = ("v2", "stride4")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DataConfig:
-    format: str = setting(
-        "aariz", "Layout on disk: aariz, isbi2015, table (own CSV), synthetic (made on first use), ...; see data/README.md."
-    )
-    root: str = setting(
-        "",
-        "Folder of the data set; empty only for synthetic, which then lives in data/synthetic_v<version>_<num>_<seed>.",
-        changeable=True,
-    )
-    image_size: tuple[int, int] = setting(
-        (768, 768), "Network input (height, width) in px, each divisible by 32; images are letterboxed into it."
-    )
-    landmarks: tuple[str, ...] = setting(
-        (), "Symbols or groups to train on, in this order; empty means all that the data set names."
-    )
-    ground_truth: str = setting(
-        "mean",
-        "Which reader's points are the truth: mean, senior, junior, or official (Aariz authors' ceil of the mean).",
-        choices=GROUND_TRUTHS,
-    )
-    train_split: str = setting("train", "Split that is trained on.")
-    val_split: str = setting(
-        "valid", "Split that is validated on; for isbi2015 and for a table without it, valid is cut from train by val_fraction."
-    )
-    val_fraction: float = setting(
-        0.1,
-        "isbi2015 and a table without 'valid': part of the training images held out for it, drawn by train.seed; 0: none.",
-        low=0,
-        below=1,
-    )
-    cache: str = setting(
-        "auto",
-        "Where decoded images are kept: auto (ram or disk, by free memory), ram, disk or none (decode every time).",
-        choices=CACHE_MODES,
-        changeable=True,
-    )
-    cache_scale: float = setting(
-        1.25,
-        "Size of a cached image over the size it has in the network input; 1 is the leanest, more is sharper.",
-        low=1,
-        high=4,
-    )
-    cache_dir: str = setting("data/cache", "Folder of the disk cache.", changeable=True)
-    workers: int = setting(
-        2,
-        "Loader processes; 0 loads in the training process, -1 chooses from the cores.",
-        low=-1,
-        wanted="0 or more, or -1 for automatic",
-        changeable=True,
-    )
-    prefetch: int = setting(2, "Batches that each worker prepares ahead.", low=1, changeable=True)
-    names: str = setting("", "YAML file `name: symbol` for a set's own landmark names, or usual or isbi_numbers; empty: none.")
-    exclude: str = setting("", "CSV file `image,reason` of images that neither training nor evaluation uses.")
-    on_error: str = setting(
-        "stop",
-        "What an image that breaks in the middle of a run does: stop (the run), or skip (named, left out).",
-        choices=("stop", "skip"),
-        changeable=True,
-    )
-    outside: str = setting("stop", "A point outside its image: stop, or drop (not annotated).", choices=("stop", "drop"))
-    synthetic_num: int = setting(200, "Images of a synthetic set that is made on first use.", low=10)
-    synthetic_seed: int = setting(0, "Seed of a synthetic set that is made on first use.")
-
-    def __post_init__(self) -> None:
-        check_section("data", self)
-        sizes_ok = len(self.image_size) == 2 and all(s >= 32 and s % 32 == 0 for s in self.image_size)
-        # of one image of 32 x 32 px the coarsest maps are a single pixel, of which BatchNorm takes no statistics
-        sizes_ok = sizes_ok and sum(self.image_size) > 64
-        wanted = "[height,width], each a multiple of 32 and one of them 64 or more, e.g. [768,768]"
-        need(sizes_ok, "data.image_size", list(self.image_size), wanted)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

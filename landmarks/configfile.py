@@ -137,6 +137,8 @@ def _typed(name: str, hint, value):
         return tuple(_typed(name, kinds[0], item) for item in value)
     elif origin is dict and isinstance(value, dict):
         return {str(key): _typed(f"{name}.{key}", typing.get_args(hint)[1], item) for key, item in value.items()}
+    elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return _section(name, hint, value)
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     elif hint in (int, bool, str) and type(value) is hint:
@@ -151,6 +153,8 @@ def _spoken(hint) -> str:
         return names[hint]
     if typing.get_origin(hint) is types.UnionType and int in typing.get_args(hint):
         return "a whole number or a text"
+    if dataclasses.is_dataclass(hint):
+        return "settings in braces, e.g. {format: isbi2015, root: data/ISBI2015}"
     if typing.get_origin(hint) is tuple:
         return "a list, e.g. [768,768]" if typing.get_args(hint)[0] is int else "a list, e.g. [S,N]"
     return "a table of name: number" if typing.get_origin(hint) is dict else "true, false or a path"

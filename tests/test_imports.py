@@ -11,6 +11,7 @@ LEVELS = (
         "geometry",
         "schema",
         "settings",
+        "dataconfig",
         "config",
         "trainconfig",
         "configfile",

@@ -76,7 +76,8 @@ def cache_memory(config: Config) -> dict | None:
 
 def _rank(config: Config, end: Connection) -> None:
     from landmarks.data.batches import BatchPlan
-    from landmarks.data.loading import CephalogramDataset, open_store, read_split
+    from landmarks.data.loading import CephalogramDataset, open_store
+    from landmarks.data.sets import read_split
     from landmarks.data.workers import make_loader
     from landmarks.synthetic.folder import make_missing_set
 

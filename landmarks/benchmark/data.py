@@ -19,8 +19,9 @@ from landmarks.configfile import load_config
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.batches import BatchPlan
 from landmarks.data.cache import FileStore, open_store
-from landmarks.data.loading import open_dataset, read_split
+from landmarks.data.loading import open_dataset
 from landmarks.data.resources import keep_freed_memory, usable_cores
+from landmarks.data.sets import read_split
 from landmarks.data.workers import make_loader
 from landmarks.device import choose_device
 from landmarks.engine.planner import settle_batch

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from landmarks.config import DataConfig
+from landmarks.dataconfig import single_sets
 from landmarks.formats import GENERATED
 from landmarks.formats.exclusions import read_exclusions
 from landmarks.formats.records import DataError
@@ -31,11 +32,15 @@ def store_check(result: dict, root: Path, data_format: str, cache_dir: Path) -> 
 
 
 def stored_findings(data: DataConfig) -> list[str]:
-    """Lines about the data set from the stored result of tools/check_data.py: its findings, or that there is none.
+    """Lines about the data sets from the stored results of tools/check_data.py: findings, or that there is no result.
 
     A finding is settled, and not repeated, once one of its images is left out of the run: a pair that is one exposure is
     no pair any more. Nothing is checked here: it takes milliseconds.
     """
+    return [line for alone in single_sets(data).values() for line in _findings_of(alone)]
+
+
+def _findings_of(data: DataConfig) -> list[str]:
     if data.format in GENERATED:
         return []
     root, cache_dir = Path(data.root).expanduser(), Path(data.cache_dir).expanduser()

@@ -6,10 +6,12 @@ Examples:
     landmarks eval --checkpoint runs/isbi/checkpoints/best.pt --data-format aariz --data-root data/Aariz
     landmarks eval --checkpoint runs/isbi/checkpoints/best.pt --split test1 --stress
 
---calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it.
+--calibrate writes calibration.json beside the checkpoint; later evaluations of this checkpoint use it. A checkpoint that was
+trained on several data sets (data.sets) is evaluated on each that has the split, with a report each.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ from landmarks.commands.arguments import add_settings, new_parser
 if TYPE_CHECKING:
     from landmarks.config import Config
     from landmarks.evaluation.judge import Results
+    from landmarks.evaluation.stress import StressFigures
     from landmarks.inference.predictor import Predictor
 
 _LANDMARKS = "cervical stages: a landmark model whose points cut out the region (default: the annotated points)"
@@ -40,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     from landmarks.formats import GENERATED
 
     other = [f"data.root={args.data_root}"] if args.data_root else []
-    other += [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''"] if args.data_format else []
+    alone = [f"data.format={args.data_format}", "data.landmarks=[]", "data.exclude=''", "data.sets=[]"]
+    other += alone if args.data_format else []
     other += ["data.root=''"] if args.data_format in GENERATED and not args.data_root else []
     return _evaluate(args, other)
 
@@ -92,10 +96,6 @@ def _evaluate_landmarks(args, other: list[str]) -> int:
     from landmarks.distributed import leave, rank_info
     from landmarks.evaluation.calibration import calibrate_checkpoint
     from landmarks.evaluation.files import evaluation_home
-    from landmarks.evaluation.report.stress_section import stress_table
-    from landmarks.evaluation.report.write import figures_table, headline, write_report
-    from landmarks.evaluation.split import evaluate_split
-    from landmarks.evaluation.stress import stress_split
 
     if args.stress is not None and args.stress < 1:
         raise ValueError(f"--stress: found {args.stress}; write how many films, 1 or more")
@@ -103,20 +103,57 @@ def _evaluate_landmarks(args, other: list[str]) -> int:
         raise ValueError(f"{args.checkpoint}: error radii are made for a checkpoint; calibrate that, then export it again")
     calibrated = args.calibrate is None
     predictor, config, trained = _open(args.checkpoint, [*other, *args.settings], tta=args.tta, calibrated=calibrated)
-    results = evaluate_split(predictor, config, args.split, checkpoint=str(args.checkpoint))
-    stress = None if args.stress is None else stress_split(predictor, config, args.split, most=args.stress)
+    parts = _each_set(config, args.split) if calibrated else [("", args.split, config)]
+    found = _judge(predictor, parts, args)
     leave()
     if rank_info().rank > 0:
         return 0
-    protocol = results.figures.protocol
-    if args.calibrate is not None:
-        calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
-    name = f"evaluation_{args.split}" + (f"_{protocol.format}" if other else "")
-    output = args.output or evaluation_home(args.checkpoint) / name
+    ending = f"_{config.data.format}" if other else ""
+    output = args.output or evaluation_home(args.checkpoint) / f"evaluation_{args.split}{ending}"
+    for name, results, stress in found:
+        if args.calibrate is not None:
+            protocol = results.figures.protocol
+            calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
+        _write(output.with_name(f"{output.name}_{name}") if name else output, results, stress)
+    return 0
+
+
+def _each_set(config: "Config", split: str) -> "list[tuple[str, str, Config]]":
+    """Of several data sets each one: its name, what it calls the split, and its settings alone."""
+    from landmarks.dataconfig import single_sets
+
+    if not config.data.sets:
+        return [("", split, config)]
+    parts = zip(config.data.sets, single_sets(config.data).values(), strict=True)
+    return [(one.called, own, replace(config, data=alone)) for one, alone in parts if (own := one.split(split))]
+
+
+def _judge(predictor: "Predictor", parts: "list[tuple[str, str, Config]]", args) -> "list[tuple[str, Results, StressFigures]]":
+    """Figures of each set that has its split. Raises: DataError where none has."""
+    from landmarks.evaluation.split import evaluate_split
+    from landmarks.evaluation.stress import stress_split
+    from landmarks.formats.records import NoSplitError
+
+    found, lacking = [], [NoSplitError(f"data.sets: no set has a split '{args.split}'")]
+    for name, split, config in parts:
+        try:
+            results = evaluate_split(predictor, config, split, checkpoint=str(args.checkpoint))
+        except NoSplitError as error:
+            lacking.append(error)
+            continue
+        found.append((name, results, args.stress and stress_split(predictor, config, split, most=args.stress)))
+    if not found:
+        raise lacking[-1]
+    return found
+
+
+def _write(output: Path, results: "Results", stress: "StressFigures | None") -> None:
+    from landmarks.evaluation.report.stress_section import stress_table
+    from landmarks.evaluation.report.write import figures_table, headline, write_report
+
     write_report(output, results, stress)
     parts = [figures_table(results.figures), headline(results.figures), *([stress_table(stress)] if stress else [])]
     print(*parts, f"report: {output / 'report.html'}", sep="\n\n")
-    return 0
 
 
 def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[str] = (), tta: bool = False) -> "Results":

@@ -6,11 +6,13 @@ Examples:
     landmarks predict --checkpoint model.onnx --output found folder_of_films "more/*.dcm"
     landmarks predict --stage-checkpoint cvm.onnx --output found head.png
     landmarks predict --checkpoint a.pt --checkpoint b.pt --ruler 120,80,120,1080,100 --output found films
+    landmarks predict --output found --save labelme,table films
 
 Folders are read with all folders below them. An interrupted command resumes when it is repeated; several processes under
 torchrun share the films. A film that cannot be read is reported in one line and gives exit code 2; the others are still
 processed. A film that is mirrored, turned or negative is recognised and read so; a picture that is no lateral cephalogram
-is reported and gets no points. Results of DICOM films carry a pseudonym in place of the file's name.
+is reported and gets no points. Results of DICOM films carry a pseudonym in place of the file's name. --save writes the films
+with their points as data sets, found/labelme and so on, for annotation tools and for training.
 """
 
 import argparse
@@ -45,23 +47,18 @@ def main(argv: list[str] | None = None) -> int:
     from landmarks.inference.radii import file_id
     from landmarks.inference.reading import FilmReader
     from landmarks.inference.released import DEFAULT, model_file
+    from landmarks.inference.sets import check_formats
     from landmarks.radiograph import load_key
 
+    save = check_formats([name.strip() for name in args.save.split(",") if name.strip()])
     films = tuple(find_films(args.films))
     models = [model_file(named) for named in args.checkpoint or [DEFAULT]]
     predictor, stages = load_models(models, device=args.device, tta=args.tta), _stage_predictor(args)
     if predictor.card.licence:
         log.info(f"terms of the model: {predictor.card.licence}")
-    settings = {
-        "--checkpoint": [file_id(path) for path in models],
-        "--stage-checkpoint": file_id(args.stage_checkpoint) if stages else None,
-        "--tta": args.tta,
-        "pixel size": size.mm if size else None,
-        "--as-it-is": args.as_it_is,
-        "--keep-names": args.keep_names,
-    }
+    settings = _settings(args, [file_id(path) for path in models], size)
     key = None if args.keep_names else load_key()
-    job = Job(films=films, output=args.output, settings=settings, as_it_is=args.as_it_is, key=key)
+    job = Job(films=films, output=args.output, settings=settings, as_it_is=args.as_it_is, save=save, key=key)
     if done := open_job(job):
         write_line(f"{args.output}: resumed; {done} of {len(films)} films are done")
     rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -94,6 +91,20 @@ def _predict_crops(args: argparse.Namespace) -> int:
     return 2 if failures else 0
 
 
+def _settings(args: argparse.Namespace, models: list[str], size: "PixelSize | None") -> dict:
+    """What the results depend on beside the films."""
+    from landmarks.inference.radii import file_id
+
+    return {
+        "--checkpoint": models,
+        "--stage-checkpoint": file_id(args.stage_checkpoint) if args.stage_checkpoint else None,
+        "--tta": args.tta,
+        "pixel size": size.mm if size else None,
+        "--as-it-is": args.as_it_is,
+        "--keep-names": args.keep_names,
+    }
+
+
 def _tell(counts: dict[str, int], output: Path) -> int:
     missed = counts["read"] - counts["recognised"]
     more = f"; {missed} not recognised as lateral cephalograms" if missed else ""
@@ -112,6 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stage-checkpoint", type=Path, help="a model of cervical stages: predictions.json gets each film's")
     parser.add_argument("--crops", action="store_true", help="the films show C2 to C4 alone: find their stages, no landmarks")
     parser.add_argument("--output", type=Path, required=True, help="folder for predictions.csv, .json and overlays/")
+    parser.add_argument("--save", default="", metavar="FORMATS", help="write data sets too: table, labelme, coco, slicer, ...")
     parser.add_argument("--device", default="auto", choices=DEVICES, help="where to predict (default: auto)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")
     parser.add_argument("--pixel-size", metavar="MM", help="mm a pixel, or sx,sy, instead of what the films state")

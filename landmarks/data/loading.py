@@ -12,14 +12,14 @@ from torch.utils.data import Dataset
 from landmarks.config import AugmentConfig, DataConfig
 from landmarks.data.augment import Appearance, random_map
 from landmarks.data.cache import ImageStore, open_store
-from landmarks.data.labels import point_outside, settle_outside
+from landmarks.data.labels import point_outside
+from landmarks.data.sets import read_split
 from landmarks.data.targets import PointTargets, Targets
-from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import RecordSet
 from landmarks.geometry import compose, invert, resize_map
 from landmarks.images import warp
 from landmarks.radiograph import ImageError
-from landmarks.synthetic.folder import dataset_root, make_missing_set
+from landmarks.synthetic.folder import make_missing_set
 
 log = logging.getLogger(__name__)
 
@@ -47,26 +47,6 @@ def part_of(batch, chosen):
     if hasattr(batch, "_fields"):
         return type(batch)(*(part_of(values, chosen) for values in batch))
     return batch[chosen]
-
-
-def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
-    """The records of one split, less the excluded ones, with the landmarks that `data.landmarks` names.
-
-    Raises: DataError naming what is missing or wrong.
-    """
-    found = read_dataset(
-        data.format,
-        dataset_root(data),
-        split=split,
-        ground_truth=data.ground_truth,
-        val_fraction=data.val_fraction,
-        seed=seed,
-        hold_out=data.val_split == "valid",  # a run that validates on another split needs no film of 'train' for it
-        exclude=data.exclude,
-        landmarks=data.landmarks,
-        names=data.names,
-    )
-    return settle_outside(found, data)
 
 
 class CephalogramDataset(Dataset):

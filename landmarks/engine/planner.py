@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from landmarks.config import Config
-from landmarks.data.loading import read_split
 from landmarks.data.resources import available_memory
+from landmarks.data.sets import read_split
 from landmarks.distributed import least_of_ranks, rank_info
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_network
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory

@@ -6,9 +6,10 @@ from pathlib import Path
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
 from landmarks.config import CHANGEABLE, Config
 from landmarks.configfile import config_from_dict, config_to_dict
+from landmarks.dataconfig import SetConfig
 from landmarks.engine.checkpoint import CheckpointFolder
 from landmarks.engine.run import Run
-from landmarks.settings import SettingError
+from landmarks.settings import SettingError, rules
 from landmarks.tasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,16 @@ def changed_settings(before: Config, now: Config) -> list[str]:
     old, lines = config_to_dict(before), []
     for section, values in config_to_dict(now).items():
         for key, value in values.items():
-            if old[section][key] != value and key not in CHANGEABLE[section]:
+            if _fixed(old[section][key]) != _fixed(value) and key not in CHANGEABLE[section]:
                 lines.append(f"{section}.{key} was {old[section][key]}, is {value}")
     return lines
+
+
+def _fixed(value):
+    """A setting without what a resumed run may change in it: the folders of several data sets."""
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
+        return [{key: item for key, item in part.items() if not rules(SetConfig)[key].changeable} for part in value]
+    return value
 
 
 def restore(run: Run, saved: dict, source: Path) -> str:

@@ -15,7 +15,8 @@ from landmarks.config import Config
 from landmarks.configfile import config_to_dict
 from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
-from landmarks.data.loading import CephalogramDataset, open_samples, read_split
+from landmarks.data.loading import CephalogramDataset, open_samples
+from landmarks.data.sets import read_split
 from landmarks.data.workers import make_loader
 from landmarks.distributed import RankInfo
 from landmarks.engine.checkpoint import CheckpointFolder, Progress
@@ -67,7 +68,8 @@ def open_split(
     augment = config.augment if training else None
     dataset = open_samples(records, config.data, task.targets, augment=augment, seed=train.seed)
     size = train.batch_size if training else validation_batch_size(train, here.size)
-    plan = BatchPlan(len(dataset), size, seed=train.seed, shuffle=training, rank=here.rank, ranks=here.size)
+    weights = [record.weight for record in records.records] if training else None
+    plan = BatchPlan(len(dataset), size, seed=train.seed, shuffle=training, weights=weights, rank=here.rank, ranks=here.size)
     return Split(records, dataset, plan, make_loader(dataset, plan, config.data, pin_memory=device.type == "cuda"))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.config import Config
-from landmarks.data.loading import read_split
+from landmarks.data.sets import read_split
 from landmarks.evaluation.evaluate import Evaluation
 from landmarks.evaluation.figures import Protocol
 from landmarks.formats.records import DataError, RecordSet

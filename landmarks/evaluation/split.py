@@ -11,6 +11,7 @@ from landmarks.data.batches import BatchPlan
 from landmarks.data.labels import fingerprint
 from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader
+from landmarks.dataconfig import single_sets
 from landmarks.distributed import rank_info
 from landmarks.evaluation.evaluate import (
     Evaluation,
@@ -52,10 +53,10 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
 
 
 def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> Protocol:
-    known = np.isfinite(evaluation.error_px)
+    known, sets = np.isfinite(evaluation.error_px), single_sets(config.data)
     return Protocol(
-        format=config.data.format,
-        root=config.data.root,
+        format=" + ".join(sets) if config.data.sets else config.data.format,
+        root=", ".join(alone.root for alone in sets.values()),
         split=split,
         ground_truth=config.data.ground_truth,
         exclude=config.data.exclude,

@@ -13,6 +13,10 @@ class DataError(ValueError):
     """A data set that cannot be used; the message names the file, what is wrong and what to do."""
 
 
+class NoSplitError(DataError):
+    """A data set without the split that is asked for."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Record:
     """One cephalogram. Points are float64 [K, 2] source px in the landmark set's order, NaN where not annotated."""
@@ -31,6 +35,10 @@ class Record:
     """Cervical vertebral maturation, 1 to 6."""
     cvm_readers: tuple[int, ...] = ()
     """Each reader's stage, where several read the film."""
+    dataset: str = ""
+    """The name of its data set, where several are used together."""
+    weight: float = 1.0
+    """How often an epoch uses the image."""
 
     @property
     def visible(self) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from landmarks.formats.records import DataError
+from landmarks.formats.records import DataError, NoSplitError
 from landmarks.formats.survey import Film, Survey
 
 
@@ -19,7 +19,7 @@ def films_of_split(survey: Survey, split: str, *, val_fraction: float, seed: int
     part = split in ("train", "valid")
     if not survey.splits:
         if not part:
-            raise DataError(
+            raise NoSplitError(
                 f"{survey.root}: no column 'split' and no folders for it, so there are only train and valid, cut by "
                 f"data.val_fraction; name the films of '{split}', or use --split valid"
             )
@@ -35,7 +35,7 @@ def films_of_split(survey: Survey, split: str, *, val_fraction: float, seed: int
         return found, f"{survey.root}: no images of split 'valid'; {told}" if num else ""
     if not own:
         there = ", ".join(sorted({film.split for film in films})) or "none"
-        raise DataError(f"{survey.root}: no images of split '{split}'; there are {there}")
+        raise NoSplitError(f"{survey.root}: no images of split '{split}'; there are {there}")
     return own, ""
 
 

@@ -3,6 +3,7 @@
 unfinished/job.json         what all its films have in common
 unfinished/<film>.json      one film, written last of what belongs to it
 overlays/<film>.png
+<format>/                   once every film is done: the films with their points as a data set, where one is asked for
 predictions.csv, .json      once every film is done; `unfinished` is then removed
 """
 
@@ -23,6 +24,7 @@ from landmarks.draw import overlay, write_picture
 from landmarks.filelock import exclusive
 from landmarks.inference.films import Film
 from landmarks.inference.reading import FilmReader, FilmResult
+from landmarks.inference.sets import write_predicted
 from landmarks.radiograph import ImageError, film_id
 from landmarks.wholefile import put_in_place
 
@@ -41,6 +43,8 @@ class Job:
     settings: dict
     """What the results depend on beside the films: a resumed job must have the same."""
     as_it_is: bool = False
+    save: tuple[str, ...] = ()
+    """Formats in which the films are written with their points as well."""
     key: bytes | None = None
     """Key of the pseudonyms that DICOM films get; None: films keep their names."""
 
@@ -118,6 +122,8 @@ def finish(job: Job) -> dict[str, int] | None:
             return None
         films = [json.loads(part.read_text(encoding="utf-8")) for part in parts]
         read = [film for film in films if "error" not in film]
+        paths = [film.path for film, content in zip(job.films, films, strict=True) if "error" not in content]
+        write_predicted(list(zip(paths, read, strict=True)), job.output, job.save)
         _write_csv(job.output / "predictions.csv", read)
         _write(job.output / "predictions.json", json.dumps({"version": 1, "films": read}, indent=1) + "\n")
         done = job.folder.with_name(_DONE)
@@ -148,6 +154,7 @@ def _plain(path: Path, name: PurePath, result: FilmResult, job: Job) -> dict:
     content = {
         "image": str(name) if hidden else str(path.absolute()),
         "path": str(name) if hidden else str(path),
+        "name": name.as_posix(),
         "height": result.film.gray.shape[0],
         "width": result.film.gray.shape[1],
         "points": points,

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from landmarks.formats import FORMATS, GENERATED
+from landmarks.formats import FORMATS
 from landmarks.formats.survey import TRUTH, Film, Survey
+from landmarks.formats.writing import named_formats
 from landmarks.review import analysis
 from landmarks.review.fields import SYMBOLS, by_hand
 from landmarks.review.store import Store
@@ -27,11 +28,7 @@ _TEST_SHARE, _VALID_SHARE = 0.2, 0.1
 
 def formats() -> list[str]:
     """What can be exported: the two tables, and every format that writes any landmarks by name."""
-    return [*TABLES, *sorted(name for name, form in FORMATS.items() if name not in GENERATED and _holds_names(form))]
-
-
-def _holds_names(form) -> bool:
-    return hasattr(form, "write") and form.LANDMARKS is None and not getattr(form, "NUMBERED", False)
+    return [*TABLES, *named_formats()]
 
 
 def split_of(store: Store, case: int, values: dict) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from landmarks.config import DataConfig
 from landmarks.data.resources import usable_cores
+from landmarks.dataconfig import single_sets
 from landmarks.filelock import exclusive
 from landmarks.formats import GENERATED
 from landmarks.formats.reading import format_named
@@ -25,7 +26,12 @@ def dataset_root(data: DataConfig) -> Path:
 
 
 def make_missing_set(data: DataConfig) -> None:
-    """Draws the data set of these settings where the program makes it itself and it is not there yet."""
+    """Draws the data sets of these settings that the program makes itself and that are not there yet."""
+    for alone in single_sets(data).values():
+        _make_missing(alone)
+
+
+def _make_missing(data: DataConfig) -> None:
     root = dataset_root(data)
     if data.format not in GENERATED or root.exists():
         return

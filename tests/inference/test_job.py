@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from landmarks.commands.predict import _parser, _pixel_size
+from landmarks.formats.reading import read_dataset
 from landmarks.inference.films import Film, find_films
 from landmarks.inference.job import Job, finish, open_job, predict_share
 from landmarks.inference.reading import FilmResult
+from landmarks.inference.sets import check_formats
 from landmarks.inference.view import Reading, View
 from landmarks.prediction import Prediction
 from landmarks.radiograph import read_radiograph
@@ -109,6 +111,27 @@ def test_one_output(films, tmp_path):
     assert whole(shared.output) == whole(once.output)
 
 
+def test_predictions_are_written_as_data_sets(films, tmp_path):
+    saved = job(films, tmp_path / "saved", save=("table", "labelme", "coco", "slicer"))
+    open_job(saved)
+    list(predict_share(saved, Reader(), 0, 1))
+    (saved.output / "coco").mkdir()  # of a process that was killed after writing it
+    finish(saved)
+    stored = json.loads((saved.output / "predictions.json").read_text())["films"]
+    points = {film["name"]: film["points"] for film in stored if film["points"]["S"]}
+    for name in ("table", "labelme", "slicer"):
+        found = read_dataset(name, saved.output / name)
+        order = [found.landmarks.index(symbol) for symbol in SYMBOLS]
+        # the folder of a film that shares its name belongs to it
+        by_name = {r.image_path.relative_to(saved.output / name).with_suffix("").as_posix(): r for r in found.records}
+        assert {key.removeprefix("images/") for key in by_name} == points.keys()
+        for key, record in by_name.items():
+            np.testing.assert_allclose(record.points_px[order], [*points[key.removeprefix("images/")].values()], atol=0.01)
+    assert not list((saved.output / "coco").iterdir())
+    with pytest.raises(ValueError, match=r"--save: found 'isbi2015'; write one or more of .*labelme"):
+        check_formats(["table", "isbi2015"])
+
+
 def test_dicom_films_get_a_pseudonym(films, tmp_path, monkeypatch):
     def read(path, original=read_radiograph):
         film = original(path)
@@ -116,14 +139,15 @@ def test_dicom_films_get_a_pseudonym(films, tmp_path, monkeypatch):
 
     reader = Reader()
     monkeypatch.setitem(Reader.read.__globals__, "read_radiograph", read)
-    hidden = job(films[:1], tmp_path / "hidden", key=bytes(32))
+    hidden = job(films[:1], tmp_path / "hidden", key=bytes(32), save=("labelme",))
     open_job(hidden)
     list(predict_share(hidden, reader, 0, 1))
     finish(hidden)
     text = (tmp_path / "hidden" / "predictions.json").read_text() + (tmp_path / "hidden" / "predictions.csv").read_text()
     assert Path(films[0].path).name not in text
     assert "1.2.3" not in text
-    assert [path.name.startswith("film_") for path in (tmp_path / "hidden" / "overlays").iterdir()] == [True]
+    for folder, num in (("overlays", 1), ("labelme", 2)):
+        assert [path.name.startswith("film_") for path in (tmp_path / "hidden" / folder).iterdir()] == [True] * num
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import torch
 from landmarks import draw
 from landmarks.config import Config
 from landmarks.data.loading import Sample
+from landmarks.data.sets import usual_landmarks
 from landmarks.data.targets import PointTarget, PointTargets
-from landmarks.formats.reading import chosen_symbols, format_named
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.geometry import apply_map, input_to_heatmap, invert
 from landmarks.habit import Habit
@@ -19,7 +19,7 @@ from landmarks.metrics import format_figure, radial_errors, summarise
 from landmarks.models.build import build_model
 from landmarks.models.hrnet import HRNet
 from landmarks.prediction import Prediction, predict_points
-from landmarks.schema import AARIZ29, LandmarkSet, landmarks_from_dict, landmarks_to_dict
+from landmarks.schema import LandmarkSet, landmarks_from_dict, landmarks_to_dict
 from landmarks.shape import ShapeModel, fit_shape, shape_from_dict, shape_to_dict
 from landmarks.tasks.landmarks.heatmap import decode_to_numpy
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
@@ -58,9 +58,8 @@ class LandmarkTask:
     @classmethod
     def from_settings(cls, config: Config) -> "LandmarkTask":
         """With Aariz's landmarks where the format does not fix them."""
-        every = format_named(config.data.format).LANDMARKS or AARIZ29
-        named = LandmarkSet(name="any", symbols=chosen_symbols(every, config.data.landmarks))
-        return cls(replace(config, loss=replace(config.loss, weights={}, preset="none")), named)
+        loss = replace(config.loss, weights={}, preset="none")
+        return cls(replace(config, loss=loss), usual_landmarks(config.data))
 
     @classmethod
     def from_dict(cls, config: Config, saved: dict) -> "LandmarkTask":
@@ -134,13 +133,16 @@ class LandmarkTask:
         values |= {f"sdr_{radius}": share for radius, share in figures.sdr.items()}
         for name in self.landmarks.groups:
             values[f"mre_mm_{name}"] = summarise(*self._columns(errors, self.landmarks.members(name))).mre_mm
+        by_set = _by_dataset(errors, records)
+        values |= {f"mre_mm_{name}": mre_mm for name, mre_mm in by_set.items()}
+        told = [f"SDR2 {format_figure(figures.sdr[2.0], 1)} %", *(f"{n} {format_figure(v, 3)} mm" for n, v in by_set.items())]
         score, unit = figures.mre
         return Judgement(
             score=score,
             unit=unit,
             figures=values,
             parts={s: summarise(*self._columns(errors, (s,))).mre[0] for s in self.landmarks.symbols},
-            line=f"SDR2 {format_figure(figures.sdr[2.0], 1)} %",
+            line=", ".join(told),
         )
 
     def pictures(
@@ -158,3 +160,12 @@ class LandmarkTask:
     def _columns(self, errors: tuple[np.ndarray, np.ndarray], symbols: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
         chosen = [self.landmarks.index(symbol) for symbol in symbols]
         return errors[0][:, chosen], errors[1][:, chosen]
+
+
+def _by_dataset(errors: tuple[np.ndarray, np.ndarray], records: RecordSet) -> dict[str, float | None]:
+    """MRE in mm of each data set, where several are used together."""
+    names = np.array([record.dataset for record in records.records])
+    several = dict.fromkeys(names.tolist())
+    if len(several) < 2:
+        return {}
+    return {name: summarise(errors[0][names == name], errors[1][names == name]).mre_mm for name in several}
