@@ -35,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
     parser.add_argument("--output", type=Path, help="report folder (default: evaluation_<split> beside checkpoints/)")
     parser.add_argument("--tta", action="store_true", help="mean of four shifted views: more accurate, four times as slow")
+    parser.add_argument("--views", action="store_true", help="read doubtful films in other views too, as predict does")
     parser.add_argument("--calibrate", type=float, metavar="COVERAGE", help="make error radii of this split, e.g. 0.9")
     parser.add_argument("--landmarks", metavar="MODEL", help=_LANDMARKS)
     parser.add_argument("--stress", type=int, nargs="?", const=50, metavar="FILMS", help=_STRESS)
@@ -137,7 +138,7 @@ def _judge(predictor: "Predictor", parts: "list[tuple[str, str, Config]]", args)
     found, lacking = [], [NoSplitError(f"data.sets: no set has a split '{args.split}'")]
     for name, split, config in parts:
         try:
-            results = evaluate_split(predictor, config, split, checkpoint=str(args.checkpoint))
+            results = evaluate_split(predictor, config, split, checkpoint=str(args.checkpoint), views=args.views)
         except NoSplitError as error:
             lacking.append(error)
             continue
@@ -156,7 +157,9 @@ def _write(output: Path, results: "Results", stress: "StressFigures | None") -> 
     print(*parts, f"report: {output / 'report.html'}", sep="\n\n")
 
 
-def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[str] = (), tta: bool = False) -> "Results":
+def evaluate(
+    checkpoint: str | Path, split: str = "test", *, settings: Sequence[str] = (), tta: bool = False, views: bool = False
+) -> "Results":
     """Predicts a split of the checkpoint's data set and compares it with the truth; writes nothing.
 
     Args:
@@ -164,6 +167,7 @@ def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[
         split: train, valid, test, test1, test2 or all.
         settings: each `section.key=value`, overriding the checkpoint's.
         tta: mean of four shifted views.
+        views: doubtful films are read mirrored, turned and negative as well.
     Returns: `figures` (MRE, SDR and all others with intervals, errors in mm) and `evaluation` (errors of each point).
     Raises: ValueError naming the file or setting that cannot be used.
 
@@ -175,7 +179,7 @@ def evaluate(checkpoint: str | Path, split: str = "test", *, settings: Sequence[
     from landmarks.evaluation.split import evaluate_split
 
     predictor, config, _ = _open(Path(checkpoint), list(settings), tta=tta, calibrated=True)
-    results = evaluate_split(predictor, config, split, checkpoint=str(checkpoint))
+    results = evaluate_split(predictor, config, split, checkpoint=str(checkpoint), views=views)
     leave()
     return results
 

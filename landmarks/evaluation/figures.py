@@ -262,6 +262,8 @@ class Protocol:
     scale: str
     decoder: str
     tta: bool
+    views: bool
+    """Whether doubtful films were read in other views as well."""
     precision: str
     intervals: str
     num_unread: int

@@ -1,5 +1,6 @@
 """A checkpoint on a split: predict, then judge over the landmarks that the model and the data share."""
 
+import logging
 import sys
 from functools import partial
 
@@ -24,13 +25,19 @@ from landmarks.evaluation.figures import Protocol
 from landmarks.evaluation.judge import Results, judge
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.predictor import Predictor
+from landmarks.inference.view import View, is_sure
 from landmarks.prediction import Prediction
+from landmarks.radiograph import read_gray
 from landmarks.schema import LandmarkSet
 
+log = logging.getLogger(__name__)
 
-def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoint: str = "") -> Results:
+
+def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoint: str = "", views: bool = False) -> Results:
     """Predicts a split and judges it over the landmarks that the model and the data both have.
 
+    Args:
+        views: films that look doubtful as they are are read in the other views as well, as `predict` does.
     Raises: DataError where the data cannot be used or shares no landmark with the model.
     """
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
@@ -48,11 +55,28 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
         batches,
         fail=partial(report_unreadable, config.data),
     )
+    if views:
+        _read_doubtful(predictor, records, prediction)
     evaluation = evaluate_prediction(records, prediction.select(columns))
-    return judge(evaluation, _protocol(predictor, config, split, evaluation), predictor.calibration, checkpoint=checkpoint)
+    protocol = _protocol(predictor, config, split, evaluation, views)
+    return judge(evaluation, protocol, predictor.calibration, checkpoint=checkpoint)
 
 
-def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation) -> Protocol:
+def _read_doubtful(predictor: Predictor, records: RecordSet, prediction: Prediction) -> None:
+    """Reads films again that are not plausible as they are, in the view that is; their rows change in place."""
+    shape = predictor.card.shape
+    for film, record in enumerate(records.records):
+        found = prediction.films([film])
+        if np.isnan(found.peaks).all() or is_sure(found, predictor.landmarks.symbols, shape):
+            continue
+        reading = predictor.read(read_gray(record.image_path))
+        if reading.view != View():
+            prediction.put(np.array([film]), reading.found, np.ones(1, dtype=bool))
+        if reading.remark:
+            log.info(f"{record.image_path}: {reading.view if reading.is_cephalogram else 'not recognised as a cephalogram'}")
+
+
+def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation, views: bool) -> Protocol:
     known, sets = np.isfinite(evaluation.error_px), single_sets(config.data)
     return Protocol(
         format=" + ".join(sets) if config.data.sets else config.data.format,
@@ -66,6 +90,7 @@ def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Eval
         scale="source pixels times each image's pixel size",
         decoder=f"Gaussian fit, radius 2 sigma, sigma {predictor.card.sigma:g} heatmap px",
         tta=predictor.tta,
+        views=views,
         precision=predictor.card.precision,
         intervals="95 %, bootstrap over images (BCa for means and shares, percentile for quantiles)",
         num_unread=int(np.isnan(evaluation.prediction.peaks).all(axis=1).sum()),

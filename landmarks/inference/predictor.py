@@ -1,6 +1,8 @@
 """Film -> landmarks in source pixels, by a checkpoint or an ONNX file; evaluation, predict and the page share this path."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -14,9 +16,12 @@ from landmarks.inference.onnx import open_onnx
 from landmarks.inference.prepare import gray_film, prepare
 from landmarks.inference.radii import Calibration, fitting, radii_px
 from landmarks.inference.released import model_file
+from landmarks.inference.view import Reading, read_in_view
 from landmarks.plausible import place_again, single_peaks
 from landmarks.prediction import NO_SHIFT, Decoded, Prediction, predict_points
 from landmarks.schema import LandmarkSet
+
+log = logging.getLogger(__name__)
 
 # Test-time augmentation: views shifted by (dx, dy) input px, half a heatmap pixel along each diagonal. Whole pixels, so
 # that nothing is interpolated a second time; wider shifts, rotations and scales gained no more (docs/results/isbi2015.md).
@@ -89,14 +94,29 @@ class Predictor:
     def landmarks(self) -> LandmarkSet:
         return self.card.landmarks
 
-    def __call__(self, film: object) -> Prediction:
-        """One film -> a prediction of N = 1.
+    def __call__(self, film: object, *, as_it_is: bool = False) -> Prediction:
+        """One film -> a prediction of N = 1, in the view in which the film makes the most sense; NaN for no cephalogram.
 
         Args:
             film: a path, a PIL image or a gray uint8 array [H, W].
+            as_it_is: in no other view, and with points whatever it shows.
         Raises: ImageError naming a broken file; ValueError on anything else.
         """
-        pixels, to_source = prepare(gray_film(film), self.card.image_size, self.card.margin)
+        gray = gray_film(film)
+        if as_it_is:
+            return self._as_it_is(gray)
+        reading = self.read(gray)
+        if reading.remark:
+            log.warning(f"{film}: {reading.remark}" if isinstance(film, str | Path) else reading.remark)
+        unknown = np.full_like(reading.found.points_px, np.nan)
+        return reading.found if reading.is_cephalogram else replace(reading.found, points_px=unknown)
+
+    def read(self, gray: np.ndarray) -> Reading:
+        """A gray film uint8 [H, W], read in its view."""
+        return read_in_view(self._as_it_is, gray, self.landmarks.symbols, self.card.shape)
+
+    def _as_it_is(self, gray: np.ndarray) -> Prediction:
+        pixels, to_source = prepare(gray, self.card.image_size, self.card.margin)
         return self.predict(pixels[None, None], to_source[None])
 
     def predict(self, images: np.ndarray, to_source: np.ndarray) -> Prediction:

@@ -7,7 +7,7 @@ import numpy as np
 
 from landmarks.inference.predictor import Predictor
 from landmarks.inference.stages import StagePredictor, StageResult
-from landmarks.inference.view import Reading, read_in_view
+from landmarks.inference.view import Reading
 from landmarks.measurements import available
 from landmarks.radiograph import PixelSize, Radiograph, read_radiograph
 from landmarks.uncertainty import ErrorModel, measure_with_intervals
@@ -93,8 +93,8 @@ class FilmReader:
 
     def _reading(self, gray: np.ndarray, as_it_is: bool) -> Reading:
         if as_it_is:
-            return Reading.of(self.predictor(gray), self.symbols)
-        return read_in_view(self.predictor, gray, self.symbols)
+            return Reading.of(self.predictor(gray, as_it_is=True), self.symbols, self.predictor.card.shape)
+        return self.predictor.read(gray)
 
     def _measure(self, points: np.ndarray, size: PixelSize, radius: np.ndarray | None) -> dict[str, tuple[float, float, str]]:
         rows = available(self.symbols)

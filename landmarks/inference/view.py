@@ -145,6 +145,11 @@ def read_in_view(
     return found if found.plausibility >= max(_IN_OTHER_VIEW, _BETTER * best.plausibility) else best
 
 
+def is_sure(found: Prediction, symbols: tuple[str, ...], shape: ShapeModel | None = None) -> bool:
+    """Whether a prediction of one film is so plausible that no other view is tried."""
+    return plausibility(found, symbols, shape or lateral_shape()) >= _SURE
+
+
 def _read(
     predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, view: View, symbols: tuple[str, ...], shape: ShapeModel
 ) -> Reading:

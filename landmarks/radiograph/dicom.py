@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from landmarks.radiograph.film import Radiograph
-from landmarks.radiograph.gray import default_window, inverted, luminance, to_eight_bits
+from landmarks.radiograph.gray import default_window, edges_above_middle, inverted, luminance, to_eight_bits
 from landmarks.radiograph.intact import RasterError, check_size
 from landmarks.radiograph.pixeldata import decode_pixels
 from landmarks.radiograph.spacing import pixel_size_of_dicom
@@ -24,6 +24,8 @@ _DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_UNPACKED = 600_000_000
 _LEAST_LEVELS = 20
 """Gray levels between the 1 % and the 99 % point that a window must leave: real films have 176 and more."""
+# Gray levels by which a film's edges are brighter than its middle where it is plainly a negative.
+_PLAIN_LEVELS = 20
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
@@ -125,11 +127,7 @@ def _colour(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _monochrome(dataset, stored: np.ndarray, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Modality LUT, then VOI LUT or window, then the inversion.
-
-    A film is inverted by MONOCHROME1 or by a presentation LUT of INVERSE. In DX files the two stand for one inversion:
-    the standard demands INVERSE beside MONOCHROME1 (PS3.3, C.8.11.1.1.1).
-    """
+    """Modality LUT, then VOI LUT or window, then the inversion: by MONOCHROME1, or by a presentation LUT of INVERSE."""
     from pydicom.pixels import apply_modality_lut
 
     rescaled = "ModalityLUTSequence" in dataset or (
@@ -143,14 +141,28 @@ def _monochrome(dataset, stored: np.ndarray, notes: list[str]) -> tuple[np.ndarr
         white = 2.0 ** int(dataset.BitsStored) - 1 if not rescaled and stored.dtype.kind == "u" else None
         low, high = default_window(pixels)
         gray = to_eight_bits(pixels, low, white if low == 0 and white and high == 255 else high)
-    first = _word(dataset, "PhotometricInterpretation") == "MONOCHROME1"
-    shape = _word(dataset, "PresentationLUTShape")
-    if shape and first != (shape == "INVERSE"):
-        notes.append("photometric interpretation and presentation LUT contradict each other: it may be a negative")
-    if first or shape == "INVERSE":
+    if _is_negative(dataset, gray, notes):
         top = None if rescaled or stored.dtype.kind != "u" else 2 ** int(dataset.BitsStored) - 1
         pixels, gray = inverted(pixels, top), 255 - gray
     return pixels, gray
+
+
+def _is_negative(dataset, gray: np.ndarray, notes: list[str]) -> bool:
+    """Whether black and white are to be exchanged.
+
+    MONOCHROME1 beside INVERSE is two inversions, which cancel out, to some programs; to others it is the pair by which the
+    standard says one (PS3.3, C.7.6.1 and C.8.11.1). The film's edges, where no head is, tell which: they are dark.
+    """
+    first = _word(dataset, "PhotometricInterpretation") == "MONOCHROME1"
+    shape = _word(dataset, "PresentationLUTShape")
+    if first and shape == "INVERSE":
+        negative = edges_above_middle(gray) > _PLAIN_LEVELS
+        done = "once, because its edges are bright" if negative else "twice, which cancels out"
+        notes.append(f"photometric interpretation and presentation LUT both invert the film: done {done}")
+        return negative
+    if shape and first != (shape == "INVERSE"):
+        notes.append("photometric interpretation and presentation LUT contradict each other: it may be a negative")
+    return first or shape == "INVERSE"
 
 
 def _window(dataset, pixels: np.ndarray, notes: list[str]) -> np.ndarray | None:

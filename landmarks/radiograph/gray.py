@@ -106,3 +106,11 @@ def inverted(pixels: np.ndarray, white: float | None = None) -> np.ndarray:
     finite = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
     total = float(finite.min()) + float(finite.max()) if finite.size else 0.0
     return (total - pixels.astype(np.float32 if pixels.dtype.itemsize < 4 else np.float64)).astype(pixels.dtype)
+
+
+def edges_above_middle(gray: np.ndarray) -> float:
+    """Gray levels by which the median of the outer tenth is above that of the middle half; negative where it is below."""
+    (height, width), inner = gray.shape, np.zeros(gray.shape, dtype=bool)
+    inner[height // 10 : height - height // 10, width // 10 : width - width // 10] = True
+    middle = gray[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    return float(np.median(gray[~inner])) - float(np.median(middle)) if min(gray.shape) > 10 else 0.0

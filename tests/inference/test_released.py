@@ -27,7 +27,7 @@ def test_default_model_predicts_by_name_with_radii_and_shape():
     assert predictor.card.shape is not None
     assert predictor.calibration is not None
     assert predictor.calibration.coverage == pytest.approx(0.9)
-    found = predictor(np.full((600, 480), 90, np.uint8))
+    found = predictor(np.full((600, 480), 90, np.uint8), as_it_is=True)
     assert found.points_px.shape == (1, 19, 2)
 
 

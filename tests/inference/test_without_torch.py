@@ -10,7 +10,7 @@ for name in ("torch", "torchvision", "timm", "albumentations", "onnx"):
 import landmarks.inference.onnx, landmarks.inference.prepare, landmarks.inference.decode, landmarks.inference.radii
 from landmarks.inference.predictor import Predictor
 predictor = Predictor.load(sys.argv[1])
-found = predictor(sys.argv[2])
+found = predictor(sys.argv[2], as_it_is=True)
 print(found.points_px.shape[1], int(found.points_px.sum()))
 """
 

@@ -96,8 +96,7 @@ def test_jpeg_and_jpeg_lossless(tmp_path):
         ("MONOCHROME2", None, False, False),
         ("MONOCHROME2", "IDENTITY", False, False),
         ("MONOCHROME1", None, True, False),
-        # the pair that the standard demands of DX files: one inversion
-        ("MONOCHROME1", "INVERSE", True, False),
+        ("MONOCHROME1", "INVERSE", False, True),
         ("MONOCHROME2", "INVERSE", True, True),
         ("MONOCHROME1", "IDENTITY", True, True),
     ],
@@ -111,7 +110,18 @@ def test_inversion(tmp_path, photometric, shape, negative, doubtful, window):
     upright = 4095 - stored if negative else stored
     np.testing.assert_array_equal(found.pixels, upright)
     np.testing.assert_allclose(found.gray.astype(float), upright * (255 / 4095), atol=0.51)
-    assert any("contradict" in line for line in found.warnings) == doubtful
+    assert any("presentation LUT" in line for line in found.warnings) == doubtful
+
+
+@pytest.mark.parametrize("stored_negative", [False, True])
+def test_two_inversions_of_a_head(tmp_path, stored_negative):
+    """MONOCHROME1 beside INVERSE: the dark air around a head tells whether the two cancel out."""
+    y, x = np.mgrid[-1:1:120j, -1:1:100j]
+    head = (4000 * np.exp(-2 * (x**2 + y**2))).astype(np.uint16)
+    stored = 4095 - head if stored_negative else head
+    found = read(film(stored, 12, PhotometricInterpretation="MONOCHROME1", PresentationLUTShape="INVERSE"), tmp_path)
+    np.testing.assert_array_equal(found.pixels, head)
+    assert found.gray[60, 50] > found.gray[0, 0]
 
 
 def lut(values: np.ndarray, first: int, bits: int, kind: str) -> Sequence:
