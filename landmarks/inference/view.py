@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from landmarks.geometry import apply_map, compose, turn_map
+from landmarks.geometry import apply_map, compose, resize_map, turn_map
 from landmarks.lateral_shape import lateral_shape
 from landmarks.prediction import Prediction
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
@@ -40,6 +40,10 @@ _MOST_TILT = 60.0
 _PEAKS_ALONE = 1.8
 # Gray levels: a row or column that spans fewer is border; a film whose middle 98 % span fewer is stretched, or blank.
 _BORDER_LEVELS, _FAINT_LEVELS, _BLANK_LEVELS = 16, 100, 4
+# A film is squeezed where heads in it are this much too low or too narrow; two looks find by how much.
+_SQUEEZED, _MOST_SQUEEZED, _LOOKS = 1.3, 3.0, 2
+# Part of a film that is white, within its borders, from which on it is overexposed: of films that are not, 0.05 at most.
+_OVEREXPOSED, _WHITE = 0.15, 254
 # Side to which a film is scaled down to look for its border, and the part of a side that a border must take to count.
 _LOOK_PX, _BORDER_SHARE = 512, 0.08
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -57,11 +61,15 @@ class View:
     """Top, left, bottom, right of what is read, as parts of the sides."""
     stretched: bool = False
     """Read with its contrast stretched."""
+    aspect: float = 1.0
+    """Factor of its height over its width that gives heads their usual form; 2 for a film at half its height."""
 
     def __str__(self) -> str:
         """Words for the user: "as it is", or "mirrored, turned by 90 degrees, negative"."""
+        part = min(self.aspect, 1 / self.aspect)
+        squeezed = f"squeezed to {100 * part:.0f} % of its {'height' if self.aspect > 1 else 'width'}" if part < 1 else ""
         turned = ("", "turned by 90 degrees clockwise", "upside down", "turned by 90 degrees counter-clockwise")[self.turns]
-        words = ("mirrored" if self.mirrored else "", turned, "negative" if self.negative else "")
+        words = ("mirrored" if self.mirrored else "", turned, "negative" if self.negative else "", squeezed)
         return ", ".join(word for word in words if word) or "as it is"
 
     def apply(self, gray: np.ndarray) -> np.ndarray:
@@ -70,14 +78,22 @@ class View:
         part = gray[top:bottom, left:right]
         if self.stretched:
             part = _stretched(part)
+        if self.aspect != 1:
+            part = cv2.resize(part, self._formed(part.shape)[::-1], interpolation=cv2.INTER_LINEAR)
         part = np.rot90(255 - part if self.negative else part, self.turns)
         return np.ascontiguousarray(part[:, ::-1] if self.mirrored else part)
 
     def to_source(self, size: tuple[int, int]) -> np.ndarray:
         """Map [2, 3]: px of the view -> px of a film of this size."""
         top, bottom, left, right = self._edges(size)
-        back = turn_map((bottom - top, right - left), self.turns, mirrored=self.mirrored)
+        part = (bottom - top, right - left)
+        back = turn_map(self._formed(part), self.turns, mirrored=self.mirrored)
+        back = compose(resize_map(self._formed(part), part), back)
         return compose(np.array([[1.0, 0.0, left], [0.0, 1.0, top]]), back)
+
+    def _formed(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Size (height, width) with the usual form of heads; never smaller."""
+        return round(size[0] * max(1.0, self.aspect)), round(size[1] * max(1.0, 1 / self.aspect))
 
     def _edges(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
         top, left, bottom, right = self.box
@@ -95,14 +111,19 @@ class Reading:
     """0 to 1: how high the peaks are, and how well the landmarks lie to each other."""
     is_cephalogram: bool
     """Where not, the points mean nothing and are not to be shown as results."""
+    form: float = 1.0
+    """How many times higher for its width the head, as it was read, would have to be to have the usual form."""
+    white: float = 0.0
+    """Part of the film that is white, within its borders."""
 
     @classmethod
     def of(
         cls, found: Prediction, symbols: tuple[str, ...], shape: ShapeModel | None = None, view: View | None = None
     ) -> "Reading":
         """A prediction in source px, judged."""
-        value = plausibility(found, symbols, shape or lateral_shape())
-        return cls(found=found, view=view or View(), plausibility=value, is_cephalogram=value >= _FILM)
+        shape = shape or lateral_shape()
+        value, form = plausibility(found, symbols, shape), head_form(found, symbols, shape)
+        return cls(found=found, view=view or View(), plausibility=value, is_cephalogram=value >= _FILM, form=form)
 
     @property
     def remark(self) -> str:
@@ -110,7 +131,12 @@ class Reading:
         if not self.is_cephalogram:
             return "no lateral cephalogram is recognised in this image; its points are left out"
         words = str(self.view)
-        return "" if words == "as it is" else f"{words}: recognised, and read so"
+        told = [] if words == "as it is" else [f"{words}: recognised, and read so"]
+        if self.view.aspect != 1:
+            told.append("millimetres of it are wrong")
+        if self.white > _OVEREXPOSED:
+            told.append(f"overexposed: {100 * self.white:.0f} % of the film are white, and points there may be far off")
+        return "; ".join(told)
 
 
 def read_in_view(
@@ -129,7 +155,13 @@ def read_in_view(
         print(reading.view, reading.is_cephalogram)
     """
     shape = shape or lateral_shape()
-    as_it_is = _read(predict, gray, View(), symbols, shape)
+    return replace(_best_reading(predict, gray, symbols, shape), white=_white_part(gray))
+
+
+def _best_reading(
+    predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, symbols: tuple[str, ...], shape: ShapeModel
+) -> Reading:
+    as_it_is = _read_formed(predict, gray, symbols, shape)
     if as_it_is.plausibility >= _SURE:
         return as_it_is
     if contrast(gray) < _BLANK_LEVELS:
@@ -145,9 +177,42 @@ def read_in_view(
     return found if found.plausibility >= max(_IN_OTHER_VIEW, _BETTER * best.plausibility) else best
 
 
+def _read_formed(
+    predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, symbols: tuple[str, ...], shape: ShapeModel
+) -> Reading:
+    """The film as it is, or with the form of heads where it is squeezed."""
+    best = _read(predict, gray, View(), symbols, shape)
+    aspect = 1.0
+    for _ in range(_LOOKS):
+        aspect *= best.form
+        if best.plausibility < _FILM or not _SQUEEZED < max(aspect, 1 / aspect) < _MOST_SQUEEZED:
+            break
+        found = _read(predict, gray, View(aspect=aspect), symbols, shape)
+        if found.plausibility <= best.plausibility:
+            break
+        best = found
+    return best
+
+
+def head_form(found: Prediction, symbols: tuple[str, ...], shape: ShapeModel) -> float:
+    """How many times higher for its width the head would have to be to have the usual form; 1 where that is not known."""
+    model = shape.select(symbols)
+    if len(model.symbols) < ENOUGH_LANDMARKS:
+        return 1.0
+    columns = [symbols.index(symbol) for symbol in model.symbols]
+    points, weights = found.points_px[:, columns], np.clip(found.peaks[0, columns], 1e-6, 1)
+    points = points * model.facing(points[0], weights)
+    own, usual = model.place(points).apply(points)[0], model.mean
+    own, usual = (part - np.average(part, axis=0, weights=weights) for part in (own, usual))
+    slopes = (weights[:, None] * own * usual).sum(axis=0), (weights[:, None] * own**2).sum(axis=0)
+    wide, high = slopes[0] / np.maximum(slopes[1], 1e-12)
+    return float(high / wide) if min(wide, high) > 0 else 1.0
+
+
 def is_sure(found: Prediction, symbols: tuple[str, ...], shape: ShapeModel | None = None) -> bool:
     """Whether a prediction of one film is so plausible that no other view is tried."""
-    return plausibility(found, symbols, shape or lateral_shape()) >= _SURE
+    reading = Reading.of(found, symbols, shape)
+    return reading.plausibility >= _SURE and max(reading.form, 1 / reading.form) <= _SQUEEZED
 
 
 def _read(
@@ -185,6 +250,11 @@ def contrast(gray: np.ndarray) -> float:
     """Gray levels that the middle 98 % span."""
     step = max(1, min(gray.shape) // _LOOK_PX)
     return float(np.ptp(np.percentile(gray[::step, ::step], (1, 99))))
+
+
+def _white_part(gray: np.ndarray) -> float:
+    step = max(1, min(gray.shape) // _LOOK_PX)
+    return float((View(box=_content_box(gray)).apply(gray)[::step, ::step] >= _WHITE).mean())
 
 
 def _stretched(gray: np.ndarray) -> np.ndarray:

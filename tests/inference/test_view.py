@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from landmarks.geometry import apply_map, turn_map
+from landmarks.inference.card import ModelCard
+from landmarks.inference.predictor import Predictor
 from landmarks.inference.view import View, read_in_view
 from landmarks.lateral_shape import lateral_shape
 from landmarks.prediction import Prediction
+from landmarks.schema import LandmarkSet
 
 SHAPE = lateral_shape()
 SIZE = (260, 200)
@@ -71,6 +74,43 @@ def test_a_wide_border_costs_nothing(film, value):
     found = read_in_view(network(gray, points), framed, SHAPE.symbols)
     np.testing.assert_allclose(found.found.points_px[0], points + np.array([300, 100]), atol=3)
     assert found.remark == ""
+
+
+@pytest.mark.parametrize("size", [(130, 200), (260, 110), (260, 200)])
+def test_a_squeezed_film_is_read_in_the_form_of_heads(film, size):
+    gray, points = film
+    seen = cv2.resize(gray, size[::-1], interpolation=cv2.INTER_AREA)
+    scale = np.array(size[::-1]) / np.array(SIZE[::-1])
+    reading = read_in_view(network(gray, points), seen, SHAPE.symbols)
+    np.testing.assert_allclose(reading.found.points_px[0], (points + 0.5) * scale - 0.5, atol=1e-6)
+    assert reading.view.aspect == pytest.approx(scale[1] / scale[0], rel=0.1)
+    told = {(130, 200): "% of its height", (260, 110): "% of its width", SIZE: ""}[size]
+    assert told in reading.remark
+    assert bool(reading.remark) == (size != SIZE)
+
+
+def test_an_overexposed_film_is_named(film):
+    gray, points = film
+    bright = np.clip(gray.astype(int) * 2, 0, 255).astype(np.uint8)
+    bright[:120] = 255
+    bright[0], bright[-1] = gray[0], gray[-1]
+    reading = read_in_view(network(bright, points), bright, SHAPE.symbols)
+    assert reading.is_cephalogram
+    assert "overexposed" in reading.remark
+    assert "overexposed" not in read_in_view(network(gray, points), gray, SHAPE.symbols).remark
+
+
+def test_a_program_reads_films_in_their_view(film, monkeypatch, caplog):
+    gray, points = film
+    predictor = Predictor.__new__(Predictor)
+    predictor.card = ModelCard(landmarks=LandmarkSet(name="x", symbols=SHAPE.symbols), image_size=SIZE, sigma=1.0, margin=1.0)
+    predictor._as_it_is = network(gray, points)
+    turned = np.ascontiguousarray(np.rot90(gray, 2))
+    np.testing.assert_allclose(predictor(turned).points_px[0], np.array(SIZE[::-1]) - 1 - points, atol=1e-6)
+    assert "upside down" in caplog.text
+    noise = np.random.default_rng(1).integers(0, 256, SIZE, dtype=np.uint8)
+    assert np.isnan(predictor(noise).points_px).all()
+    assert np.isfinite(predictor(noise, as_it_is=True).points_px).all()
 
 
 def test_what_is_no_cephalogram_is_named(film):
