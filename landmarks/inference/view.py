@@ -218,8 +218,15 @@ def is_sure(found: Prediction, symbols: tuple[str, ...], shape: ShapeModel | Non
 def _read(
     predict: Callable[[np.ndarray], Prediction], gray: np.ndarray, view: View, symbols: tuple[str, ...], shape: ShapeModel
 ) -> Reading:
-    seen = predict(view.apply(gray))
-    found = replace(seen, points_px=apply_map(view.to_source(gray.shape), seen.points_px))
+    seen, to_source = predict(view.apply(gray)), view.to_source(gray.shape)
+    scale = float(np.sqrt(abs(np.linalg.det(to_source[:, :2]))))
+    found = replace(
+        seen,
+        points_px=apply_map(to_source, seen.points_px),
+        spread_px=seen.spread_px * scale,
+        target_px=seen.target_px * scale,
+        inferred_px=seen.inferred_px * scale,
+    )
     # judged as seen: upright
     return replace(Reading.of(seen, symbols, shape, view), found=found)
 
