@@ -43,18 +43,27 @@ def write_predicted(found: Sequence[tuple[str, dict]], output: Path, names: Sequ
 
 
 def _films(found: Sequence[tuple[str, dict]]) -> list[Film]:
+    """The films with points, under names that no two share whatever their folders are: they are ids in most formats."""
     films: dict[str, Film] = {}
+    named: set[str] = set()
     for path, film in found:
         points_px = np.array([point or (np.nan, np.nan) for point in film["points"].values()], dtype=float)
-        if np.isfinite(points_px).any():
-            # a DICOM film that was given twice has one pseudonym
-            films.setdefault(film["name"].casefold(), _film(path, film, points_px))
+        # a DICOM film that was given twice has one pseudonym
+        if film["name"] in named or not np.isfinite(points_px).any():
+            continue
+        named.add(film["name"])
+        name = flat = film["name"].replace("/", "_")
+        number = 1
+        while name.casefold() in films:
+            number += 1
+            name = f"{flat}_{number}"
+        films[name.casefold()] = _film(path, name, film, points_px)
     return list(films.values())
 
 
-def _film(path: str, film: dict, points_px: np.ndarray) -> Film:
+def _film(path: str, name: str, film: dict, points_px: np.ndarray) -> Film:
     return Film(
-        image_id=film["name"],
+        image_id=name,
         path=Path(path),
         device=film["device"],
         pixel_size=tuple(film["pixel_size"]) if film["pixel_size"] else None,

@@ -83,7 +83,7 @@ def test_a_squeezed_film_is_read_in_the_form_of_heads(film, size):
     scale = np.array(size[::-1]) / np.array(SIZE[::-1])
     reading = read_in_view(network(gray, points), seen, SHAPE.symbols)
     np.testing.assert_allclose(reading.found.points_px[0], (points + 0.5) * scale - 0.5, atol=1e-6)
-    assert reading.view.aspect == pytest.approx(scale[1] / scale[0], rel=0.1)
+    assert reading.view.aspect == pytest.approx(scale[0] / scale[1], rel=0.1)
     told = {(130, 200): "% of its height", (260, 110): "% of its width", SIZE: ""}[size]
     assert told in reading.remark
     assert bool(reading.remark) == (size != SIZE)
