@@ -8,7 +8,6 @@ through that landmark of the head.
 from functools import cache
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from landmarks.aariz_shape import aariz_shape
 from landmarks.schema import AARIZ29
@@ -109,10 +108,31 @@ def smooth_curve(knots: np.ndarray, *, closed: bool = False, spacing_mm: float =
     # Square roots of the chords (centripetal) keep the spline from looping where knots are close.
     chords = np.linalg.norm(np.diff(knots, axis=0), axis=1)
     at = np.concatenate([[0], np.cumsum(np.sqrt(chords))])
-    spline = CubicSpline(at, knots, bc_type="periodic" if closed else "natural")
     counts = np.maximum(chords / spacing_mm, 1).astype(int)
-    steps = [np.linspace(at[i], at[i + 1], count, endpoint=False) for i, count in enumerate(counts)]
-    return spline(np.concatenate([*steps, at[-1:]]))
+    part = np.repeat(np.arange(len(counts)), counts)
+    steps = np.concatenate([np.linspace(at[i], at[i + 1], count, endpoint=False) for i, count in enumerate(counts)])
+    width = np.diff(at)[:, None]
+    bend = _second_derivatives(width, knots, closed)
+    after = (steps[:, None] - at[part, None]) / width[part]
+    before = 1 - after
+    curve = before * knots[part] + after * knots[part + 1]
+    curve += ((before**3 - before) * bend[part] + (after**3 - after) * bend[part + 1]) * width[part] ** 2 / 6
+    return np.vstack([curve, knots[-1:]])
+
+
+def _second_derivatives(width: np.ndarray, knots: np.ndarray, closed: bool) -> np.ndarray:
+    """Of the cubic spline at its knots [n, 2], `width` [n - 1, 1] apart: 0 at the ends, or alike where it is closed."""
+    num = len(knots)
+    slope = np.diff(knots, axis=0) / width
+    matrix, right = np.eye(num), np.zeros_like(knots, dtype=float)
+    for i in range(1, num - 1):
+        matrix[i, i - 1 : i + 2] = width[i - 1, 0], 2 * (width[i - 1, 0] + width[i, 0]), width[i, 0]
+        right[i] = 6 * (slope[i] - slope[i - 1])
+    if closed:
+        matrix[0, [0, 1, num - 2]] = 2 * (width[-1, 0] + width[0, 0]), width[0, 0], width[-1, 0]
+        right[0] = 6 * (slope[0] - slope[-1])
+        matrix[-1, 0] = -1
+    return np.linalg.solve(matrix, right)
 
 
 def thin_plate(at: np.ndarray, controls: np.ndarray) -> np.ndarray:
