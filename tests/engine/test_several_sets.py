@@ -13,6 +13,7 @@ from landmarks.dataconfig import SetConfig
 from landmarks.engine.build import prepare_run
 from landmarks.engine.soak import compare_runs
 from landmarks.engine.trainer import fit
+from landmarks.evaluation import split
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ def test_train_resume_evaluate_and_check(config, tmp_path, capsys, monkeypatch):
     assert compare_runs(tmp_path / "whole", tmp_path / "parts") == []
 
     written, best = [], tmp_path / "whole" / "checkpoints" / "best.pt"
+    monkeypatch.setattr(split, "judge", lambda evaluation, *arguments, **words: evaluation)
     monkeypatch.setattr(eval_command, "_write", lambda output, results, stress: written.append(output.name))
     assert run_command("eval", ["--checkpoint", str(best), "--split", "valid"]) == 0
     assert run_command("eval", ["--checkpoint", str(best), "--split", "test1"]) == 0

@@ -64,7 +64,7 @@ def test_a_dicom_film_with_the_packages_of_the_list_alone(dicom, tmp_path):
     refused = {module for module, owners in metadata.packages_distributions().items()
                if not any(re.sub("[-_.]+", "-", owner).lower() in {*needed, "landmarks"} for owner in owners)}  # fmt: skip
     assert {"torch", "omegaconf", "matplotlib"} <= refused
-    words = ["predict", "--as-it-is", "--output", str(tmp_path / "found"), "--save", "labelme,xlsx", str(dicom)]
+    words = ["predict", "--as-it-is", "--output", str(tmp_path / "found"), "--save", "labelme,table", str(dicom)]
     command = [sys.executable, "-c", GUARD, ",".join(sorted(refused)), *words]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr
