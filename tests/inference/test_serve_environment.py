@@ -18,12 +18,8 @@ ROOT = Path(__file__).parents[2]
 # refuses every import that requirements/serve.txt does not bring
 GUARD = """
 import sys
-refused = set(sys.argv[1].split(","))
-class Guard:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in refused:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-sys.meta_path.insert(0, Guard())
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None
 from landmarks.commands.program import main
 sys.exit(main(sys.argv[2:]))
 """
@@ -60,9 +56,10 @@ def check_output(output: Path) -> None:
 
 
 def test_a_dicom_film_with_the_packages_of_the_list_alone(dicom, tmp_path):
-    needed = needed_distributions()
+    # pylibjpeg loads every decoder that is installed, wanted or not
+    needed = needed_distributions() | {"landmarks", "pylibjpeg-rle"}
     refused = {module for module, owners in metadata.packages_distributions().items()
-               if not any(re.sub("[-_.]+", "-", owner).lower() in {*needed, "landmarks"} for owner in owners)}  # fmt: skip
+               if not any(re.sub("[-_.]+", "-", owner).lower() in needed for owner in owners)}  # fmt: skip
     assert {"torch", "omegaconf", "matplotlib"} <= refused
     words = ["predict", "--as-it-is", "--output", str(tmp_path / "found"), "--save", "labelme,table", str(dicom)]
     command = [sys.executable, "-c", GUARD, ",".join(sorted(refused)), *words]
