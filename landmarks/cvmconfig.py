@@ -27,6 +27,9 @@ class CvmConfig:
         "neighbours", "Which stages get it: the neighbours, or all evenly.", choices=("neighbours", "evenly")
     )
     soft_readers: bool = setting(True, "Where readers differ, the target is shared among their stages.")
+    standardise: bool = setting(
+        True, "EfficientNets see gray values less each image's mean, over its spread, so that exposure does not count."
+    )
     dropout: float = setting(0.2, "Probability that a feature is zeroed before the last layer.", low=0, below=1)
     drop_path: float = setting(0.0, "Largest probability that a block of an EfficientNet is skipped.", low=0, below=1)
     tta: tuple[str, ...] = setting(

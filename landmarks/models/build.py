@@ -32,7 +32,13 @@ def build_model(model: ModelConfig, num_landmarks: int, *, recompute: str = "non
 
 
 def build_classifier(
-    model: ModelConfig, num_classes: int, *, dropout: float = 0.0, drop_path: float = 0.0, recompute: str = "none"
+    model: ModelConfig,
+    num_classes: int,
+    *,
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+    standardise: bool = False,
+    recompute: str = "none",
 ) -> Classifier | HRNet:
     """A classifier ready to train: an EfficientNet, or the two coarsest branches of an HRNet.
 
@@ -43,7 +49,8 @@ def build_classifier(
         built.head = PooledHead(sum(built.backbone.feature_info.channels()[3:]), num_classes, dropout)
     else:
         backbone = efficientnet(model.backbone, in_channels=model.in_channels, drop_path=drop_path)
-        built = Classifier(backbone, PooledHead(backbone.num_features, num_classes, dropout), recompute=recompute)
+        head = PooledHead(backbone.num_features, num_classes, dropout)
+        built = Classifier(backbone, head, standardise=standardise, recompute=recompute)
     if model.pretrained:
         weights = timm_names(imagenet_weights(model), built.backbone)
         _load_backbone(built.backbone, weights, str(model.pretrained))

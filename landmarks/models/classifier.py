@@ -4,16 +4,21 @@ import timm
 import torch
 from torch import nn
 
+# Spread of the gray values of ImageNet's images, for pixels from 0 to 1; that of an image that shows next to nothing.
+_USUAL_SPREAD, _LEAST_SPREAD = 0.25, 0.01
+
 
 class Classifier(nn.Module):
     """Gray images uint8 [B, 1, H, W] -> class scores [B, C].
 
     Args:
         backbone: of timm, without its own last layer: images -> features [B, F].
+        standardise: gray values by each image's own mean and spread, so that exposure does not count.
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, *, recompute: str = "none") -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Module, *, standardise: bool = False, recompute: str = "none") -> None:
         super().__init__()
+        self._standardise = standardise
         self.backbone, self.head = backbone, head
         self.recompute = recompute
         about = backbone.pretrained_cfg
@@ -30,8 +35,13 @@ class Classifier(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         first = self.backbone.conv_stem.weight
-        x = ((images.float() / 255 - self._mean) / self._std).to(first.dtype)
-        return self.head(self.backbone(x.expand(-1, first.shape[1], -1, -1)))
+        x = images.float() / 255
+        if self._standardise:
+            spread, mean = torch.std_mean(x, dim=(1, 2, 3), keepdim=True)
+            x = (x - mean) * (_USUAL_SPREAD / spread.clamp_min(_LEAST_SPREAD) / self._std)
+        else:
+            x = (x - self._mean) / self._std
+        return self.head(self.backbone(x.to(first.dtype).expand(-1, first.shape[1], -1, -1)))
 
 
 class PooledHead(nn.Module):

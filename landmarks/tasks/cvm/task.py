@@ -103,6 +103,7 @@ class StageTask:
             len(STAGES),
             dropout=settings.dropout,
             drop_path=settings.drop_path,
+            standardise=settings.standardise,
             recompute=recompute,
         )
 
