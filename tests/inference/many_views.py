@@ -56,17 +56,14 @@ class Remembering:
             self._known[(*picture.shape, hash(picture.tobytes()))] = found.films([number])
 
 
-def films_in_views(predict: Remembering, paths: list[Path], shape) -> tuple[Counter, Counter]:
-    """Right and all films by the words of the view that they were laid in."""
+def films_in_views(predict: Remembering, paths: list[Path], shape) -> None:
+    """Counts films that are read right, by the words of the view that they were laid in."""
     right, total = Counter(), Counter()
     symbols = predict.predictor.landmarks.symbols
-    for path in paths:
+    for number, path in enumerate(paths, 1):
         gray = read_gray(path)
         predict.clear()
         upright = predict(gray).points_px[0]
-        if read_in_view(predict, gray, symbols, shape).view == View():
-            right["as it is"] += 1
-        total["as it is"] += 1
         predict.look(gray)
         for laid in VIEWS[1:]:
             seen = laid.apply(gray)
@@ -75,7 +72,10 @@ def films_in_views(predict: Remembering, paths: list[Path], shape) -> tuple[Coun
             away = np.linalg.norm(reading.found.points_px[0] - apply_map(there, upright), axis=1).mean()
             right[str(laid)] += bool(reading.is_cephalogram and away < _RIGHT_PX)
             total[str(laid)] += 1
-    return right, total
+        if number % 5 == 0 or number == len(paths):
+            print(f"{number} films: {right.total()} of {total.total()} right", flush=True)
+    for words, num in total.items():
+        print(f"{right[words]:4d} of {num}  {words}")
 
 
 def no_cephalograms(isbi: Path, crops: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -135,7 +135,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name in ("model", "isbi", "aariz", "crops"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--films", type=int, default=50)
+    parser.add_argument("--films", type=int, default=50, help="films that are laid in every view")
+    parser.add_argument("--every", type=int, default=1, help="of the 200 pictures that are none, take every n-th")
     parser.add_argument("--usual-shape", action="store_true", help="judge by lateral cephalograms at large, not by the model's")
     args = parser.parse_args()
     predictor = Predictor.load(args.model, device="cpu")
@@ -155,21 +156,24 @@ def main() -> None:
         values = [r.plausibility for _, r in readings]
         print(f"untouched {name}: {len(paths)}, recognised {known}, left as they are {len(paths) - len(wrong)}; "
               f"plausibility {min(values):.3f} to {max(values):.3f}", *wrong, sep="\n  ", flush=True)  # fmt: skip
-    right, total = films_in_views(predict, test1[:: len(test1) // args.films][: args.films], shape)
-    for words, num in total.items():
-        print(f"{right[words]:4d} of {num}  {words}")
-    print(f"{sum(right.values())} of {total.total()} right", flush=True)
+    count_named(predict, Path(args.isbi), Path(args.crops), args.every, shape)
+    films_in_views(predict, test1[:: len(test1) // args.films][: args.films], shape)
+
+
+def count_named(predict: Remembering, isbi: Path, crops: Path, every: int, shape) -> None:
     named, total, highest = Counter(), Counter(), Counter()
-    for kind, picture in no_cephalograms(Path(args.isbi), Path(args.crops)):
+    for kind, picture in itertools.islice(no_cephalograms(isbi, crops), 0, None, every):
         predict.clear()
         predict.look(picture)
-        reading = read_in_view(predict, picture, symbols, shape)
+        reading = read_in_view(predict, picture, predict.predictor.landmarks.symbols, shape)
         named[kind] += not reading.is_cephalogram
         total[kind] += 1
         highest[kind] = max(highest[kind], reading.plausibility)
+        if total.total() % 20 == 0:
+            print(f"{named.total()} of {total.total()} named", flush=True)
     for kind, num in total.items():
         print(f"{named[kind]:4d} of {num}  {kind} (plausibility at most {highest[kind]:.3f})")
-    print(f"{named.total()} of {total.total()} named")
+    print(f"{named.total()} of {total.total()} named", flush=True)
 
 
 if __name__ == "__main__":
