@@ -7,7 +7,7 @@ import numpy as np
 from landmarks.config import DataConfig
 from landmarks.data.labels import settle_outside
 from landmarks.dataconfig import single_sets
-from landmarks.formats.reading import chosen_symbols, format_named, read_dataset
+from landmarks.formats.reading import chosen_symbols, format_named, read_dataset, survey_dataset
 from landmarks.formats.records import DataError, NoSplitError, Record, RecordSet
 from landmarks.schema import AARIZ29, LandmarkSet
 from landmarks.synthetic.folder import dataset_root
@@ -62,18 +62,20 @@ def united(several: list[LandmarkSet]) -> LandmarkSet:
 def _read_together(data: DataConfig, split: str, seed: int) -> RecordSet:
     found: dict[str, RecordSet] = {}
     lacking: list[NoSplitError] = []
+    every: list[LandmarkSet] = []
     for one, alone in zip(data.sets, single_sets(data).values(), strict=True):
-        if not one.split(split):
-            continue
         try:
-            found[one.called] = read_split(alone, one.split(split), seed=seed)
+            if one.split(split):
+                found[one.called] = read_split(alone, one.split(split), seed=seed)
         except NoSplitError as error:
             if split in ("train", "valid"):
                 raise
             lacking.append(error)
+        # all splits have the landmarks of all sets, those of sets without this split too
+        every.append(found[one.called].landmarks if one.called in found else _landmarks(alone))
     if not found:
         raise lacking[0] if lacking else NoSplitError(f"data.sets: no set has a split '{split}'")
-    landmarks = united([records.landmarks for records in found.values()])
+    landmarks = united(every)
     weights = {one.called: one.weight for one in data.sets}
     records = tuple(
         _in_union(record, part.landmarks, landmarks, name, weights[name])
@@ -88,6 +90,12 @@ def _read_together(data: DataConfig, split: str, seed: int) -> RecordSet:
     told = ", ".join(f"{len(part.records)} of {name}" for name, part in found.items())
     notes.append(f"data.sets: split {split}: {told}; {len(chosen)} landmarks")
     return RecordSet(landmarks=landmarks, records=records, note="\n".join(notes)).select(chosen)
+
+
+def _landmarks(data: DataConfig) -> LandmarkSet:
+    """Those of one set."""
+    fixed = None if data.names else format_named(data.format).LANDMARKS
+    return fixed or survey_dataset(data.format, dataset_root(data), names=data.names).landmarks
 
 
 def _in_union(record: Record, own: LandmarkSet, union: LandmarkSet, name: str, weight: float) -> Record:

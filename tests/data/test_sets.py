@@ -35,6 +35,7 @@ def test_every_image_has_what_its_set_names(data):
     assert train.landmarks.members("hard12") == tuple(s for s in AARIZ29.groups["hard12"] if s in train.landmarks.symbols)
     assert Counter(r.dataset for r in train.records) == {"isbi2015": 8, "heads": 15}
     assert {r.dataset for r in valid.records} == {"isbi2015"}
+    assert valid.landmarks == train.landmarks, "a set that is not validated on has its landmarks all the same"
     for name, alone in single_sets(data).items():
         before = read_split(alone, alone.train_split, seed=0)
         columns = [train.landmarks.index(symbol) for symbol in before.landmarks.symbols]
