@@ -4,6 +4,7 @@ A folder may also be called CS1, S1 or CVM-S1. `stages.csv` with the columns ima
 a row a reader and image. There are no landmarks.
 """
 
+import csv
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -39,6 +40,23 @@ def scan(root: Path) -> Survey:
     for name in sorted(more.keys() - {film.image_id for film in survey.films}):
         survey.add("image missing", f"{name}: a row in {_READERS}, but no image", name)
     return survey
+
+
+def image_place(film: Film) -> str:
+    """Where a film's image lies below the root, without suffix. Raises: DataError where it has no stage."""
+    if film.cvm_stage is None:
+        raise DataError(f"{film.path}: no cervical stage; class_folders holds images by their stage")
+    split = "" if film.split == "all" else f"{film.split}/"
+    return f"{split}{film.cvm_stage}/{film.image_id}"
+
+
+def write(survey: Survey, root: Path) -> None:
+    """stages.csv, where films have further readers; the stage itself is the folder of the image."""
+    rows = [(film.image_id, stage) for film in survey.films for stage in film.cvm_readers[1:]]
+    if not rows:
+        return
+    with (root / _READERS).open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([("image", "stage"), *rows])
 
 
 def _folders(root: Path) -> list[Path]:

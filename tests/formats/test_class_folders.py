@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from landmarks.check.run import check_dataset
+from landmarks.config import Config, DataConfig
 from landmarks.formats.reading import read_dataset, survey_dataset
 from landmarks.formats.records import DataError
+from landmarks.prepare.run import prepare
+from landmarks.tasks.landmarks.task import LandmarkTask
 
 
 def put(root, place, seed, size=(64, 48)):
@@ -90,6 +93,24 @@ def test_the_twins_of_the_aariz_crops_are_found(real_data, tmp_path):
     findings = check_dataset(tmp_path, "class_folders").survey.findings
     twins = [finding.images for finding in findings if finding.kind == "twins of different stages"]
     assert [set(pair) for pair in twins] == [known]
+
+
+def test_a_prepared_copy_keeps_stages_readers_and_splits(tmp_path):
+    put(tmp_path / "set", "train/4/a", 0)
+    put(tmp_path / "set", "valid/2/b", 1)
+    (tmp_path / "set" / "stages.csv").write_text("image,stage\na,5\n")
+    prepare(tmp_path / "set", "class_folders", tmp_path / "small", long_side=32, jpeg=None)
+    old, new = (read_dataset("class_folders", tmp_path / name).records for name in ("set", "small"))
+    for name in ("image_id", "split", "cvm_stage", "cvm_readers"):
+        assert [getattr(film, name) for film in old] == [getattr(film, name) for film in new]
+    assert cv2.imread(str(new[0].image_path), cv2.IMREAD_GRAYSCALE).shape == (32, 24)
+
+
+def test_landmarks_cannot_be_learned_from_stages_alone(tmp_path):
+    for number in range(4):
+        put(tmp_path, f"train/{1 + number}/film{number}", number)
+    with pytest.raises(DataError, match=r"write model\.task=cvm"):
+        LandmarkTask.from_records(Config(data=DataConfig()), read_dataset("class_folders", tmp_path))
 
 
 def test_aariz_refuses_an_impossible_stage(synthetic_root, tmp_path):

@@ -15,9 +15,13 @@ from landmarks.formats.records import DataError
 from landmarks.formats.survey import TRUTH, Film, Survey
 from landmarks.prepare.run import prepare
 from landmarks.radiograph import IMAGE_SUFFIXES
-from landmarks.schema import LandmarkSet
+from landmarks.schema import NO_LANDMARKS, LandmarkSet
 
-NAMES = [name for name, module in FORMATS.items() if name not in GENERATED and hasattr(module, "write")]
+NAMES = [
+    name
+    for name, module in FORMATS.items()
+    if name not in GENERATED and hasattr(module, "write") and module.LANDMARKS is not NO_LANDMARKS
+]
 IDS = ("0007", "Zoë Müller 3", "a#b", "it's (2)", "x, y;z")
 NUMBERED = LandmarkSet(name="numbered", symbols=("1", "2", "3", "4"))
 OWN = LandmarkSet(name="own", symbols=("S", "N", "Pog`", "Or links"))

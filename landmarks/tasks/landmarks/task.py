@@ -51,6 +51,8 @@ class LandmarkTask:
 
     @classmethod
     def from_records(cls, config: Config, records: RecordSet) -> "LandmarkTask":
+        if not len(records.landmarks):
+            raise DataError("data.format: this set has no landmarks; write model.task=cvm to learn its cervical stages")
         points_px = np.stack([record.points_px for record in records.records])
         sizes = np.array([record.pixel_size or (np.nan, np.nan) for record in records.records], dtype=float)
         return cls(config, records.landmarks, fit_shape(points_px, records.landmarks.symbols, sizes))
