@@ -21,6 +21,7 @@ SUBJECTS = {
     "infer": "prediction of an image",
     "review": "the local page in a browser",
     "analyses": "intervals and time of analyses",
+    "large": "what grows with the number of images",
 }
 
 

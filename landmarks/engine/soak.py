@@ -87,6 +87,7 @@ class Soak:
                 break
             shutil.rmtree(output)  # it ended before all kills: once more from the beginning
         outcome.failures += compare_runs(self.reference, output)
+        log.info(f"{name}: {outcome.done} times, {'not ' if outcome.failures else ''}the same as uninterrupted")
         return outcome
 
     def at_a_random_moment(self, number: int) -> Callable[[subprocess.Popen, Path], bool]:
