@@ -3,8 +3,10 @@
 import hashlib
 import itertools
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -38,7 +40,7 @@ class _Looks:
     small: np.ndarray
     """float32 [32 * 32], of unit length: local contrast, so that brightness does not count."""
     number: int
-    """Row of the larger picture in the file that holds them all."""
+    """Of the larger picture in the file that holds them all."""
     contrast: float
     """Gray levels between the 1 % and the 99 % point."""
     warnings: tuple[str, ...]
@@ -47,11 +49,32 @@ class _Looks:
 
 def check_images(survey: Survey) -> None:
     """Reads every image once: fills in sizes, reports broken, identical and near-identical files."""
-    with tempfile.TemporaryFile() as file:  # 100,000 larger pictures are 5 GB: no list in memory
-        _check_images(survey, np.memmap(file, np.float16, shape=(max(len(survey.films), 1), _LARGE, _LARGE)))
+    with tempfile.TemporaryFile() as file:
+        _check_images(survey, _Pictures(file))
 
 
-def _check_images(survey: Survey, larges: np.ndarray) -> None:
+class _Pictures:
+    """The larger pictures of all images by number, in a file: 100,000 are 5 GB, of which only those of pairs are read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._lock = file, threading.Lock()
+
+    def put(self, number: int, picture: np.ndarray) -> None:
+        content = picture.astype(np.float16).tobytes()
+        with self._lock:
+            self._file.seek(number * len(content))
+            self._file.write(content)
+
+    def get(self, number: int) -> np.ndarray:
+        """float32 [160, 160]."""
+        size = _LARGE * _LARGE * np.dtype(np.float16).itemsize
+        with self._lock:
+            self._file.seek(number * size)
+            content = self._file.read(size)
+        return np.frombuffer(content, dtype=np.float16).reshape(_LARGE, _LARGE).astype(np.float32)
+
+
+def _check_images(survey: Survey, larges: _Pictures) -> None:
     found: list[_Looks] = []
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(survey.films), "images") as bar:
         looked = pool.map(lambda i, film: _look(film, i, larges), range(len(survey.films)), survey.films)
@@ -74,7 +97,7 @@ def _check_images(survey: Survey, larges: np.ndarray) -> None:
         _near_identical(survey, found, twins, larges)
 
 
-def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
+def _look(film: Film, number: int, larges: _Pictures) -> _Looks | str:
     try:
         read = read_radiograph(film.path)
     except ImageError as error:
@@ -88,7 +111,7 @@ def _look(film: Film, number: int, larges: np.ndarray) -> _Looks | str:
     large = cv2.GaussianBlur(cv2.resize(middle, (_LARGE, _LARGE), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
     contrast = float(np.ptp(np.percentile(middle, (1, 99))))
     small = (small / (np.linalg.norm(small) + 1e-9)).ravel()
-    larges[number] = _local_contrast(large, 10)
+    larges.put(number, _local_contrast(large, 10))
     return _Looks(replace(film, size=image.shape), digest, small, number, contrast, warnings)
 
 
@@ -110,7 +133,7 @@ def _identical(survey: Survey, found: list[_Looks]) -> set[frozenset[int]]:
     return twins
 
 
-def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]], larges: np.ndarray) -> None:
+def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]], larges: _Pictures) -> None:
     """The nearest neighbours by a thumbnail's correlation, confirmed by aligning a larger picture."""
     pairs = [pair for pair in near_pairs(np.stack([looks.small for looks in found])) if frozenset(pair) not in twins]
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(pairs), "pairs") as bar:
@@ -133,20 +156,23 @@ def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
         likeness = small[first : first + step] @ small.T
         rows = np.arange(len(likeness))
         likeness[rows, first + rows] = -1
-        nearest = np.argpartition(-likeness, num - 1, axis=1)[:, :num]
-        for row, neighbours in zip(rows, nearest, strict=True):
-            i = first + int(row)
-            pairs |= {(min(i, int(j)), max(i, int(j))) for j in neighbours if likeness[row, j] > _ALIKE}
+        alike = likeness > _ALIKE
+        many = np.flatnonzero(alike.sum(axis=1) > num)
+        for row, nearest in zip(many, np.argpartition(-likeness[many], num - 1, axis=1)[:, :num], strict=True):
+            alike[row] = False
+            alike[row, nearest] = True
+        rows, columns = np.nonzero(alike)
+        pairs |= {(min(i, j), max(i, j)) for i, j in zip((first + rows).tolist(), columns.tolist(), strict=True)}
     return sorted(pairs)
 
 
-def _aligned(a: _Looks, b: _Looks, larges: np.ndarray) -> float:
+def _aligned(a: _Looks, b: _Looks, larges: _Pictures) -> float:
     """Correlation after the affine map that aligns them best."""
     if (near := float(a.small @ b.small)) > _SURELY_SAME:
         return near
     stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-3)
     try:
-        one, other = (larges[looks.number].astype(np.float32) for looks in (a, b))
+        one, other = (larges.get(looks.number) for looks in (a, b))
         return cv2.findTransformECC(one, other, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE, stop, None, 5)[0]
     except cv2.error:  # it did not converge: they are not alike
         return 0.0

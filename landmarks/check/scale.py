@@ -1,5 +1,6 @@
 """Whether millimetres can be true: each device's S-N length against that of real heads."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -108,7 +109,8 @@ def _single_images(survey: Survey, shapes: list[Shapes]) -> None:
 
 
 def _some(words: list[str], most: int = 3) -> str:
-    names = sorted(set(words), key=lambda word: (-words.count(word), word))
+    counts = Counter(words)
+    names = sorted(counts, key=lambda word: (-counts[word], word))
     if not names:
         return "-"
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -49,19 +49,23 @@ def _unlikely(shapes: Shapes, believed: list[np.ndarray]) -> list[tuple[str, tup
     known = [pair for pair in _LIKELY_SWAPS if pair[0] in symbols and pair[1] in symbols]
     places = [(symbols.index(a), symbols.index(b)) for a, b in known]
     for film, points, kept in zip(shapes.films, shapes.points_mm, believed, strict=True):
-        gains = [_gain(shapes, points, kept, pair) for pair in places]
+        gains = _gains(shapes, points, kept, places)
         if gains and max(gains) > _EXCHANGED:
             found.append((film.image_id, known[int(np.argmax(gains))]))
     return found
 
 
-def _gain(shapes: Shapes, points: np.ndarray, kept: np.ndarray, pair: tuple[int, int]) -> float:
-    both = list(pair)
-    if not np.linalg.norm(points[pair[0]] - points[pair[1]]) > _LEAST_APART_MM:  # false for NaN too
-        return 0.0
-    with_both = kept.copy()
-    with_both[both] = True
-    return float(shapes.model.gains(points, with_both, [pair])[0] / (shapes.core_habit[both] ** 2).max())
+def _gains(shapes: Shapes, points: np.ndarray, kept: np.ndarray, pairs: list[tuple[int, int]]) -> list[float]:
+    """Of each pair, what its exchange gains in squared standard deviations of the set's habit; 0 where they lie together."""
+    apart = [pair for pair in pairs if np.linalg.norm(points[pair[0]] - points[pair[1]]) > _LEAST_APART_MM]  # not NaN either
+    believed = [pair for pair in apart if kept[list(pair)].all()]
+    gains = dict(zip(believed, shapes.model.gains(points, kept, believed), strict=True)) if believed else {}
+    for pair in apart:
+        if pair not in gains:
+            with_both = kept.copy()
+            with_both[list(pair)] = True
+            gains[pair] = shapes.model.gains(points, with_both, [pair])[0]
+    return [float(gains[pair] / (shapes.core_habit[list(pair)] ** 2).max()) if pair in gains else 0.0 for pair in pairs]
 
 
 def _contradictions(shapes: list[Shapes], found: dict[tuple[str, tuple[str, str]], str]) -> None:
