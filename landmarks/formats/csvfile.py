@@ -61,13 +61,13 @@ def read_csv(
 
     Args:
         needed: columns that must be there; `hint` says what to write where one is missing.
-        comments: whether lines that begin with # are left out.
+        comments: whether lines that begin with # are left out; before the header they always are.
         free_text: whether the last column may hold separators, or be left out.
     Raises: DataError.
     """
     lines = list(io.StringIO(_text(path), newline=""))
-    if comments:
-        lines = ["\n" if line.startswith("#") else line for line in lines]
+    head = next((number for number, line in enumerate(lines) if line.strip() and not line.startswith("#")), 0)
+    lines = ["\n" if line.startswith("#") and (comments or number < head) else line for number, line in enumerate(lines)]
     separator = _separator(lines)
     table = _cells(path, lines, separator)
     columns = table[0][1] if table else []

@@ -49,6 +49,15 @@ def test_a_separator_in_a_line_of_its_own_and_what_spreadsheets_leave(tmp_path):
     np.testing.assert_equal(points(found), expected)
 
 
+def test_comments_before_the_header(tmp_path):
+    expected = points(write(tmp_path / "plain"))
+    found = write(tmp_path / "commented")
+    (found / "landmarks.csv").write_text("# by hand, 2026\n\n#;;;\n" + (found / "landmarks.csv").read_text())
+    np.testing.assert_equal(points(found), expected)
+    odd = write(tmp_path / "odd", rows=[["#a.png", *ROWS[0][1:]], ROWS[1]])
+    assert list(points(odd)) == ["#a", "b"]
+
+
 def test_names_of_files_and_columns_in_any_case(tmp_path):
     expected = points(write(tmp_path / "plain"))
     rows = [["images/" + row[0].upper(), *row[1:]] for row in ROWS]
