@@ -1,7 +1,8 @@
 """The settings: one frozen dataclass a section, checked when built. Functions take the section they use."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from landmarks.cvmconfig import CvmConfig
 from landmarks.dataconfig import DataConfig
@@ -14,24 +15,31 @@ HEADS = ("v2", "stride4")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AugmentConfig:
-    rotate: float = setting(15.0, "Largest rotation, degrees.", low=0, high=180)
-    scale: float = setting(0.15, "Largest relative change of size.", low=0, high=0.9)
-    aspect: float = setting(0.0, "Largest relative change of width against height.", low=0, high=0.9)
-    shift: float = setting(0.05, "Largest shift, as a fraction of the input's height and width.", low=0, high=1)
+    rotate: float = setting(15.0, "Largest rotation, degrees.", low=0, high=180, staged=True)
+    scale: float = setting(0.15, "Largest relative change of size.", low=0, high=0.9, staged=True)
+    aspect: float = setting(0.0, "Largest relative change of width against height.", low=0, high=0.9, staged=True)
+    shift: float = setting(0.05, "Largest shift, as a fraction of the input's height and width.", low=0, high=1, staged=True)
     flip: float = setting(
-        0.0, "Probability of a horizontal flip; off, because all heads of these sets look the same way.", low=0, high=1
+        0.0,
+        "Probability of a horizontal flip; off, because all heads of these sets look the same way.",
+        low=0,
+        high=1,
+        staged=True,
     )
-    brightness: float = setting(0.2, "Largest change of brightness, as a fraction of full scale.", low=0, high=1)
-    contrast: float = setting(0.2, "Largest relative change of contrast.", low=0, high=1)
-    gamma: float = setting(0.3, "Largest relative change of gamma.", low=0, high=0.9)
-    noise: float = setting(0.02, "Largest standard deviation of Gaussian noise, as a fraction of full scale.", low=0, high=1)
-    blur: float = setting(0.1, "Probability of a slight Gaussian blur.", low=0, high=1)
-    erase: float = setting(0.0, "Probability that one to three rectangles are painted over.", low=0, high=1)
+    brightness: float = setting(0.2, "Largest change of brightness, as a fraction of full scale.", low=0, high=1, staged=True)
+    contrast: float = setting(0.2, "Largest relative change of contrast.", low=0, high=1, staged=True)
+    gamma: float = setting(0.3, "Largest relative change of gamma.", low=0, high=0.9, staged=True)
+    noise: float = setting(
+        0.02, "Largest standard deviation of Gaussian noise, as a fraction of full scale.", low=0, high=1, staged=True
+    )
+    blur: float = setting(0.1, "Probability of a slight Gaussian blur.", low=0, high=1, staged=True)
+    erase: float = setting(0.0, "Probability that one to three rectangles are painted over.", low=0, high=1, staged=True)
     degrade: float = setting(
         0.0,
         "Probability that a sample is changed as films of other devices, scanners and hands are (landmarks/data/degrade.py).",
         low=0,
         high=1,
+        staged=True,
     )
 
     def __post_init__(self) -> None:
@@ -103,6 +111,15 @@ class LossConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """Some epochs of a run with settings of their own; `landmarks.stages` puts them into force."""
+
+    epochs: int
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By section and name; the other settings are the recipe's."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     data: DataConfig
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -111,6 +128,13 @@ class Config:
     loss: LossConfig = field(default_factory=LossConfig)
     cvm: CvmConfig = field(default_factory=CvmConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    stages: tuple[Stage, ...] = ()
+    """Empty: one stage of `train.epochs` epochs with the recipe's settings."""
+
+    def __post_init__(self) -> None:
+        if self.stages:
+            epochs = sum(stage.epochs for stage in self.stages)
+            object.__setattr__(self, "train", replace(self.train, epochs=epochs))  # one place to ask for a run's length
 
 
 SECTIONS: dict[str, Callable] = {
@@ -125,3 +149,6 @@ SECTIONS: dict[str, Callable] = {
 
 CHANGEABLE = {section: {key for key, rule in rules(kind).items() if rule.changeable} for section, kind in SECTIONS.items()}
 """The settings that a resumed run may change, by section."""
+
+STAGED = {section: {key for key, rule in rules(kind).items() if rule.staged} for section, kind in SECTIONS.items()}
+"""The settings that a stage of a recipe may change, by section."""

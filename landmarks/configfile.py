@@ -11,8 +11,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from landmarks.config import SECTIONS, Config
-from landmarks.settings import SettingError
+from landmarks.config import SECTIONS, STAGED, Config, Stage
+from landmarks.settings import SettingError, need
+from landmarks.stages import stage_settings
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
@@ -55,24 +56,47 @@ def override_config(config: Config, overrides: list[str]) -> Config:
 
 def config_from_dict(sections: dict) -> Config:
     """Plain nested dict -> checked Config. Raises: SettingError."""
-    built = {}
-    for name, values in sections.items():
-        if name not in SECTIONS:
-            raise SettingError(f"{name}: unknown section{_suggest(name, SECTIONS)}")
-        if not isinstance(values or {}, dict):
-            raise SettingError(f"{name}: found {values!r}; write settings below it, one a line")
-        built[name] = _section(name, SECTIONS[name], values or {})
+    plain = {name: values for name, values in sections.items() if name != "stages"}
+    built = {name: SECTIONS[name](**values) for name, values in _typed_sections(plain).items()}
     if "data" not in built:
         built["data"] = SECTIONS["data"]()
-    return Config(**built)
+    config = Config(**built, stages=_stages(sections.get("stages") or []))
+    stage_settings(config)
+    return config
+
+
+def _stages(found: list) -> tuple[Stage, ...]:
+    need(isinstance(found, list), "stages", found, "a list of stages, each with its epochs, e.g. [{epochs: 10}]")
+    return tuple(_stage(f"stages.{number}", values) for number, values in enumerate(found, 1))
+
+
+def _stage(name: str, values: dict) -> Stage:
+    need(isinstance(values, dict), name, values, "the epochs of the stage and the settings that it changes")
+    epochs = values.get("epochs")
+    need(type(epochs) is int and epochs > 0, f"{name}.epochs", epochs, "how many epochs the stage has")
+    changes = _typed_sections({key: part for key, part in values.items() if key != "epochs"}, f"{name}.")
+    for section, settings in changes.items():
+        for key in settings:
+            if key not in STAGED[section]:
+                able = ", ".join(sorted(f"{part}.{known}" for part, names in STAGED.items() for known in names))
+                raise SettingError(f"{name}.{section}.{key}: is the same in all stages; a stage may change {able}")
+    return Stage(epochs=epochs, changes=changes)
 
 
 def config_to_dict(config: Config) -> dict:
     """Checked Config -> plain nested dict of numbers, strings, lists and dicts."""
-    plain = dataclasses.asdict(config)
-    for section in plain.values():
-        section.update({key: list(value) for key, value in section.items() if isinstance(value, tuple)})
+    plain = _listed(dataclasses.asdict(config))
+    stages = plain.pop("stages")
+    if stages:
+        plain["stages"] = [{"epochs": stage["epochs"], **stage["changes"]} for stage in stages]
     return plain
+
+
+def _listed(value):
+    """The same with lists in place of tuples."""
+    if isinstance(value, dict):
+        return {key: _listed(part) for key, part in value.items()}
+    return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 
 def save_config(config: Config, path: Path) -> None:
@@ -98,9 +122,10 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         if "=" not in word or "." not in word.split("=")[0]:
             raise SettingError(f"{word}: not a setting; write section.key=value, e.g. train.epochs=50")
     # YAML would read the folder 2015 as a number, 'no' as false, and cut a path at ' #'
+    staged = [word for word in overrides if word.startswith("stages.")]
     texts = [word for word in overrides if _is_text(word)]
     try:
-        rest = [_escaped(word) for word in overrides if word not in texts]
+        rest = [_escaped(word) for word in overrides if word not in texts + staged]
         plain = OmegaConf.to_container(OmegaConf.merge(tree, OmegaConf.from_dotlist(rest)), resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise SettingError(f"{where}: {_first_line(error)}") from error
@@ -110,7 +135,26 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         (section, _, name), value = word.split("=", 1)[0].partition("."), word.split("=", 1)[1]
         quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
         plain[section] = (plain.get(section) or {}) | {name: value[1:-1] if quoted else value}
+    _override_stages(plain.get("stages") or [], overrides)
     return plain
+
+
+def _override_stages(stages: list, overrides: list[str]) -> None:
+    """Applies `stages.2.train.lr=1e-3`, and refuses settings of the whole recipe that its stages would hide."""
+    for word in overrides:
+        (key, value), numbers = word.split("=", 1), ", ".join(str(number + 1) for number in range(len(stages)))
+        parts = key.split(".")
+        if parts[0] != "stages":
+            hides = stages and (key == "train.epochs" or any(parts[1] in (stage.get(parts[0]) or {}) for stage in stages))
+            need(not hides, key, value, f"stages.1.{'epochs' if key == 'train.epochs' else key}=...: the stages set it")
+            continue
+        good = len(parts) in (3, 4) and parts[1] in numbers.split(", ")
+        need(good, key, value, f"stages.NUMBER.section.key=value for a stage of the recipe ({numbers or 'it has none'})")
+        place = stages[int(parts[1]) - 1]
+        if len(parts) == 4:
+            place[parts[2]] = place.get(parts[2]) or {}
+            place = place[parts[2]]
+        place[parts[-1]] = OmegaConf.to_container(OmegaConf.from_dotlist([_escaped(f"x={value}")]))["x"]
 
 
 def _is_text(word: str) -> bool:
@@ -118,12 +162,24 @@ def _is_text(word: str) -> bool:
     return section in SECTIONS and typing.get_type_hints(SECTIONS[section]).get(name) is str
 
 
-def _section(name: str, kind: type, values: dict):
+def _typed_sections(sections: dict, place: str = "") -> dict[str, dict]:
+    """The settings of some sections in their types; `place` is where they stand in the recipe."""
+    typed = {}
+    for name, values in sections.items():
+        if name not in SECTIONS:
+            raise SettingError(f"{place}{name}: unknown section{_suggest(str(name), SECTIONS)}")
+        if not isinstance(values or {}, dict):
+            raise SettingError(f"{place}{name}: found {values!r}; write settings below it, one a line")
+        typed[name] = _typed_values(f"{place}{name}", SECTIONS[name], values or {})
+    return typed
+
+
+def _typed_values(name: str, kind: type, values: dict) -> dict:
     hints = typing.get_type_hints(kind)
     for key in values:
         if key not in hints:
             raise SettingError(f"{name}.{key}: unknown setting{_suggest(str(key), hints)}")
-    return kind(**{key: _typed(f"{name}.{key}", hints[key], value) for key, value in values.items()})
+    return {key: _typed(f"{name}.{key}", hints[key], value) for key, value in values.items()}
 
 
 def _typed(name: str, hint, value):
@@ -138,7 +194,7 @@ def _typed(name: str, hint, value):
     elif origin is dict and isinstance(value, dict):
         return {str(key): _typed(f"{name}.{key}", typing.get_args(hint)[1], item) for key, item in value.items()}
     elif dataclasses.is_dataclass(hint) and isinstance(value, dict):
-        return _section(name, hint, value)
+        return hint(**_typed_values(name, hint, value))
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     elif hint in (int, bool, str) and type(value) is hint:

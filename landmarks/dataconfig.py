@@ -49,7 +49,13 @@ class DataConfig:
         changeable=True,
     )
     image_size: tuple[int, int] = setting(
-        (768, 768), "Network input (height, width) in px, each divisible by 32; images are letterboxed into it."
+        (768, 768), "Network input (height, width) in px, each divisible by 32; images are letterboxed into it.", staged=True
+    )
+    scales: tuple[float, ...] = setting(
+        (),
+        "Input sizes of training relative to image_size, e.g. [0.75,1,1.25]: each optimizer step has one, drawn at random, "
+        "rounded to multiples of 32; empty: image_size alone, which validation always has.",
+        staged=True,
     )
     landmarks: tuple[str, ...] = setting(
         (), "Symbols or groups to train on, in this order; empty means all that the data set names."
@@ -114,6 +120,8 @@ class DataConfig:
         sizes_ok = sizes_ok and sum(self.image_size) > 64
         wanted = "[height,width], each a multiple of 32 and one of them 64 or more, e.g. [768,768]"
         need(sizes_ok, "data.image_size", list(self.image_size), wanted)
+        scales_ok = all(0.25 <= scale <= 4 for scale in self.scales)
+        need(scales_ok, "data.scales", list(self.scales), "numbers from 0.25 to 4, e.g. [0.75,1,1.25]")
         if self.sets:
             self._check_sets()
 

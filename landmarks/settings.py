@@ -24,6 +24,8 @@ class Rule:
     """What to write instead of a value that is refused; empty: derived from the bounds."""
     changeable: bool
     """A resumed run may change it, because it affects where and how fast a run works, not what it computes."""
+    staged: bool
+    """A stage of a recipe may change it."""
 
 
 def setting(
@@ -37,13 +39,15 @@ def setting(
     choices: tuple = (),
     wanted: str = "",
     changeable: bool = False,
+    staged: bool = False,
 ) -> Any:
     """A field of a section.
 
     Example:
         epochs: int = setting(100, "Passes over the training images.", low=1)
     """
-    rule = Rule(help=help, low=low, high=high, above=above, below=below, choices=choices, wanted=wanted, changeable=changeable)
+    bounds = {"low": low, "high": high, "above": above, "below": below}
+    rule = Rule(help=help, **bounds, choices=choices, wanted=wanted, changeable=changeable, staged=staged)
     if isinstance(default, dict):
         return field(default_factory=default.copy, metadata={"rule": rule})
     return field(default=default, metadata={"rule": rule})

@@ -1,5 +1,6 @@
 """The section `train` of the settings: how long, how fast and on what a network is trained."""
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -7,6 +8,8 @@ from landmarks.settings import SettingError, check_section, need, setting
 
 PRECISIONS = ("auto", "fp32", "fp16", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
+OPTIMIZERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "restarts", "one_cycle", "constant")
 RECOMPUTE_LEVELS = ("none", "stem", "stride4", "stride8", "all")
 
 
@@ -20,7 +23,7 @@ def parse_size(text: str) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
-    epochs: int = setting(100, "Passes over the training images.", low=1)
+    epochs: int = setting(100, "Passes over the training images; where a recipe has stages, the sum of theirs.", low=1)
     batch_size: int | str = setting(
         2,
         "Images of one forward pass, over all processes together; auto: chosen with accumulate and recompute to fit memory.",
@@ -28,14 +31,16 @@ class TrainConfig:
         high=2**16,
         choices=("auto",),
         wanted="a whole number from 1, or auto",
+        staged=True,
     )
-    accumulate: int = setting(1, "Forward passes whose gradients make one optimizer step.", low=1, high=2**16)
+    accumulate: int = setting(1, "Forward passes whose gradients make one optimizer step.", low=1, high=2**16, staged=True)
     effective_batch: int = setting(
         6,
         "Images of one optimizer step where batch_size is auto; otherwise batch_size times accumulate.",
         low=1,
         high=2**16,
         changeable=True,
+        staged=True,
     )
     precision: str = setting("fp32", "fp32, fp16 (CUDA, with loss scaling), bf16, or auto (by the device).", choices=PRECISIONS)
     device: str = setting("auto", "auto, cpu or cuda.", choices=DEVICES, changeable=True)
@@ -46,15 +51,40 @@ class TrainConfig:
         high=1024,
         changeable=True,
     )
-    lr: float = setting(5e-4, "Peak learning rate of AdamW.", above=0)
-    weight_decay: float = setting(1e-2, "AdamW's decay of convolution weights; norms and biases are not decayed.", low=0)
-    warmup_epochs: float = setting(5.0, "Linear rise of the learning rate, epochs.", low=0)
+    optimizer: str = setting("adamw", "adamw, adam (decay is added to the gradient), or sgd with momentum.", choices=OPTIMIZERS)
+    momentum: float = setting(0.9, "Momentum of sgd.", low=0, below=1)
+    lr: float = setting(5e-4, "Peak learning rate.", above=0, staged=True)
+    weight_decay: float = setting(1e-2, "Decay of convolution weights; norms and biases are not decayed.", low=0)
+    schedule: str = setting(
+        "cosine",
+        "Learning rate after the warm-up: cosine; restarts (a cosine from each of train.restarts on); one_cycle (the warm-up "
+        "is a cosine as well, from 1/25 of the peak); constant (then linear over the last train.decay_epochs).",
+        choices=SCHEDULES,
+    )
+    restarts: tuple[float, ...] = setting((), "Epochs after which the rate returns to its peak, for schedule restarts.")
+    decay_epochs: float = setting(0.0, "Last epochs of schedule constant, in which the rate falls to final_lr.", low=0)
+    warmup_epochs: float = setting(5.0, "Rise of the learning rate, epochs; linear but for one_cycle.", low=0)
     final_lr: float = setting(
         0.01,
-        "Learning rate at the end of the cosine, as a fraction of the peak.",
+        "Learning rate at the end of the schedule, as a fraction of the peak.",
         low=0,
         high=1,
         wanted="a fraction from 0 to 1",
+    )
+    backbone_share: float = setting(
+        1.0,
+        "Part of the backbone that learns, counted in units from its output; the rest is frozen, norms included.",
+        low=0,
+        high=1,
+        staged=True,
+    )
+    backbone_rate: float = setting(
+        1.0,
+        "Learning rate of the backbone over that of the head.",
+        above=0,
+        high=1,
+        wanted="a number above 0 to 1",
+        staged=True,
     )
     batch_norm: str = setting(
         "local",
@@ -90,11 +120,21 @@ class TrainConfig:
         "Activations that are computed again in the backward pass to save memory: none, stem, stride4, stride8, all.",
         choices=RECOMPUTE_LEVELS,
         changeable=True,
+        staged=True,
     )
     memory_limit: str = setting(
         "",
         "Cap of a CUDA process, e.g. 8GB: what does not fit fails and recovers instead of spilling; empty: no cap of ours.",
         changeable=True,
+    )
+    time_steps: int = setting(
+        5,
+        "Real steps of each stage that are timed before a run starts, for the line that says when it ends; 0: none.",
+        low=0,
+        changeable=True,
+    )
+    backup: str = setting(
+        "", "Folder, on another disk, that keeps a verified copy of best.pt and latest.pt; empty: none.", changeable=True
     )
     log_images: int = setting(4, "Validation images drawn into TensorBoard.", low=0, changeable=True)
 
@@ -105,4 +145,12 @@ class TrainConfig:
                 parse_size(self.memory_limit)
             except ValueError as error:
                 raise SettingError(f"train.memory_limit: {error}") from error
+        rising = all(before < after for before, after in itertools.pairwise((0.0, *self.restarts)))
+        needed = bool(self.restarts) == (self.schedule == "restarts")
+        need(
+            rising and needed,
+            "train.restarts",
+            list(self.restarts),
+            "rising epochs, e.g. [10,30], with schedule restarts alone",
+        )
         need(self.precision != "fp16" or self.device != "cpu", "train.precision", "fp16 on the CPU", "bf16 or fp32")

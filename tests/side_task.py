@@ -45,6 +45,9 @@ class SideNetwork(nn.Sequential):
     def undecayed(self):
         return []
 
+    def backbone_units(self):
+        return [self[0], self[1]]
+
     def forward(self, images):
         return super().forward(images.to(self[0].weight.dtype) / 255 - 0.5)
 

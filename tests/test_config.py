@@ -8,6 +8,7 @@ import pytest
 from landmarks.config import CHANGEABLE, SECTIONS, Config, DataConfig
 from landmarks.configfile import config_from_dict, config_to_dict, load_config, override_config, save_config
 from landmarks.settings import SettingError, rules
+from landmarks.stages import stage_settings
 
 RECIPES = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
@@ -56,6 +57,42 @@ def test_a_wrong_word_gets_one_line(word, line):
         load_config(RECIPES[0], [word])
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+STAGED = "data: {format: synthetic}\nstages:\n- {epochs: 2, train: {lr: 1e-3}}\n- {epochs: 3, augment: {rotate: 0}}\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("train.epochs=3", "train.epochs: found '3'; write stages.1.epochs=...: the stages set it"),
+        ("train.lr=1", "train.lr: found '1'; write stages.1.train.lr=...: the stages set it"),
+        (
+            "stages.3.epochs=2",
+            "stages.3.epochs: found '2'; write stages.NUMBER.section.key=value for a stage of",
+        ),
+        ("stages.2.train.lr=0", "stages.2.train.lr: found 0.0; write a number above 0"),
+        ("stages.1.train.seed=3", "stages.1.train.seed: is the same in all stages; a stage may change augment.aspect"),
+        ("stages.2.epochs=0", "stages.2.epochs: found 0; write how many epochs the stage has"),
+        ("stages.1.trian.lr=2", "stages.1.trian: unknown section; did you mean 'train'?"),
+        ("stages.1.train.rl=2", "stages.1.train.rl: unknown setting"),
+    ],
+)
+def test_a_wrong_word_about_a_stage_gets_one_line(tmp_path, word, line):
+    (tmp_path / "staged.yaml").write_text(STAGED)
+    with pytest.raises(SettingError) as caught:
+        load_config(tmp_path / "staged.yaml", [word])
+    assert str(caught.value).startswith(line)
+
+
+def test_settings_of_a_stage_are_overridden(tmp_path):
+    (tmp_path / "staged.yaml").write_text(STAGED)
+    config = load_config(tmp_path / "staged.yaml", ["stages.2.train.lr=2e-4", "stages.1.epochs=5", "train.seed=3"])
+    assert [stage.epochs for stage in config.stages] == [5, 3]
+    assert [settings.train.lr for settings in stage_settings(config)] == [1e-3, 2e-4]
+    assert (config.train.epochs, config.train.seed) == (8, 3)
+    save_config(config, tmp_path / "config.yaml")
+    assert load_config(tmp_path / "config.yaml") == config
 
 
 def test_unreadable_files(tmp_path):

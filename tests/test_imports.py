@@ -15,6 +15,7 @@ LEVELS = (
         "config",
         "trainconfig",
         "configfile",
+        "stages",
         "checkpointfile",
         "distributed",
         "filelock",

@@ -40,11 +40,12 @@ def check_json_folder(path: Path | None) -> None:
 
 def settings_help() -> str:
     """Every setting with its default and help, a paragraph each."""
-    lines = ["settings, each with its default; a resumed run may change those marked *:", ""]
+    about = "settings, each with its default; a resumed run may change those marked *, a stage of a recipe those marked +:"
+    lines = [about, ""]
     for name, section in SECTIONS.items():
         for found in fields(section):
             rule, default = found.metadata["rule"], default_of(found)
             default = str(list(default) if isinstance(default, tuple) else default) or '""'
-            lines.append(f"  {name}.{found.name}={default}{' *' if rule.changeable else ''}")
+            lines.append(f"  {name}.{found.name}={default}{' *' if rule.changeable else ''}{' +' if rule.staged else ''}")
             lines += textwrap.wrap(rule.help, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
     return "\n".join(lines)

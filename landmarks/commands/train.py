@@ -68,11 +68,13 @@ def train(config, output: Path, *, resume: Path | None = None, force: bool = Fal
     """
     from landmarks.distributed import leave
     from landmarks.engine.build import prepare_run
+    from landmarks.engine.timing import announce_time
     from landmarks.engine.trainer import fit
 
     output, run = Path(output), None
     try:
         run = prepare_run(config, output, resume=resume, force=force)
+        announce_time(run)
         summary = fit(run)
         leave()
         return summary

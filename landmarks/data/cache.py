@@ -100,6 +100,12 @@ def cache_key(paths: list[Path], data: DataConfig) -> str:
     return digest.hexdigest()[:24]
 
 
+def is_on_disk(records: Iterable[Record], data: DataConfig) -> bool:
+    """Whether an earlier run left these images in the disk cache."""
+    key = cache_key([record.image_path for record in records], data)
+    return (Path(data.cache_dir).expanduser() / (key + SUFFIX)).is_file()
+
+
 def image_bound(data: DataConfig) -> int:
     """Most bytes that one cached image can have."""
     height, width = (round(side * data.cache_scale) + 1 for side in data.image_size)

@@ -15,25 +15,28 @@ class ImageSlots:
     torch's own way maps new shared memory for every batch: its page faults take half as long as a warp. A worker
     fills its slots in turn. At most `prefetch` of its batches wait or are being made, and one has just arrived: with one
     slot more than `prefetch` no slot is filled again before `take` has copied it. Samples are named tuples with a field
-    `image`, all of one shape; their other fields are small and go through the workers' pipe.
+    `image`, in a batch all of one shape, up to `image_size`; their other fields are small and go through the workers' pipe.
     """
 
     def __init__(self, *, workers: int, prefetch: int, batch_size: int, image_size: tuple[int, int]) -> None:
-        shape = (workers, prefetch + 1, batch_size, 1, *image_size)
-        self._images = shared_bytes(int(np.prod(shape))).view(shape)
+        shape = (workers, prefetch + 1, batch_size * image_size[0] * image_size[1])
+        self._pixels = shared_bytes(int(np.prod(shape))).view(shape)
         self._turn = 0
 
     def put(self, samples: list[NamedTuple]) -> NamedTuple:
         """In a worker: the batch of these samples; where its images are stands in their place."""
         worker, slot = get_worker_info().id, self._turn
-        self._turn = (self._turn + 1) % self._images.shape[1]
-        torch.stack([sample.image for sample in samples], out=self._images[worker, slot, : len(samples)])
-        return _packed([sample._replace(image=0) for sample in samples])._replace(image=(worker, slot, len(samples)))
+        self._turn = (self._turn + 1) % self._pixels.shape[1]
+        shape = (len(samples), *samples[0].image.shape)
+        torch.stack([sample.image for sample in samples], out=self._images(worker, slot, shape))
+        return _packed([sample._replace(image=0) for sample in samples])._replace(image=(worker, slot, shape))
 
     def take(self, batch: NamedTuple, *, pin_memory: bool) -> NamedTuple:
         """In the training process: the whole batch, in memory of its own."""
-        worker, slot, num = batch.image
-        return _own(batch._replace(image=self._images[worker, slot, :num]), pin_memory)
+        return _own(batch._replace(image=self._images(*batch.image)), pin_memory)
+
+    def _images(self, worker: int, slot: int, shape: tuple[int, ...]) -> torch.Tensor:
+        return self._pixels[worker, slot, : int(np.prod(shape))].view(shape)
 
 
 def shared_bytes(num: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """Loader processes: how many, how far ahead, and which file one was on when it died."""
 
 import contextlib
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -16,7 +17,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from landmarks.config import DataConfig
-from landmarks.data.batches import BatchPlan
+from landmarks.data.batches import BatchPlan, largest_size
 from landmarks.data.resources import available_memory, keep_freed_memory, usable_cores
 from landmarks.data.slots import ImageSlots, shared_bytes
 from landmarks.distributed import rank_info
@@ -92,6 +93,12 @@ class ImageLoader(DataLoader):
                 raise
             yield self.slots.take(batch, pin_memory=self.pinned) if self.slots else batch
 
+    def close(self) -> None:
+        """Ends the workers now; a loader that is only dropped may keep them, and their images, for a while."""
+        batches, self._iterator = self._iterator, None
+        if batches is not None and hasattr(batches, "_shutdown_workers"):
+            batches._shutdown_workers()
+
     def _dead_workers(self, batches: Iterator, wait: float) -> list[str]:
         processes, lines = getattr(batches, "_workers", []), []
         multiprocessing.connection.wait([process.sentinel for process in processes], timeout=wait)
@@ -109,7 +116,7 @@ def make_loader(dataset: ImageDataset, plan: BatchPlan, data: DataConfig, *, pin
     context = multiprocessing.get_context("fork") if workers and sys.platform == "linux" else None
     slots = None
     if workers:
-        slots = ImageSlots(workers=workers, prefetch=prefetch, batch_size=most, image_size=data.image_size)
+        slots = ImageSlots(workers=workers, prefetch=prefetch, batch_size=most, image_size=largest_size(data))
     loader = ImageLoader(
         NotedDataset(dataset, workers),
         batch_sampler=plan,
@@ -138,7 +145,7 @@ def loader_settings(data: DataConfig, *, batch_size: int, cuda: bool) -> tuple[i
     cores, memory = usable_cores() // ranks, available_memory() // ranks // 4
     workers = min(_MOST_WORKERS, cores if cuda else 1)
     prefetch = max(data.prefetch, -(-_IMAGES_AHEAD // batch_size))
-    batch_bytes = batch_size * data.image_size[0] * data.image_size[1]
+    batch_bytes = batch_size * math.prod(largest_size(data))
     # validation has as many workers again
     while workers > 1 and 2 * workers * (_WORKER_BYTES + prefetch * batch_bytes) > memory:
         workers -= 1

@@ -28,12 +28,12 @@ class PassAccount:
     """Multiplications and additions of the convolutions, recomputed ones included."""
 
 
-def count_static(model: Network, *, half: bool, ema: bool) -> int:
-    """Bytes of a model's weights, gradients, AdamW's two averages, the EMA, and autocast's half copies of the kernels."""
+def count_static(model: Network, *, half: bool, ema: bool, averages: int = 2) -> int:
+    """Bytes of a model's weights, gradients, the optimizer's averages, the EMA, and autocast's half copies of the kernels."""
     parameters = sum(p.numel() for p in model.parameters())
     buffers = sum(b.numel() for b in model.buffers())
     kernels = sum(p.numel() for p in model.parameters() if p.ndim > 1)
-    return 4 * (parameters * (5 if ema else 4) + buffers * (2 if ema else 1)) + (2 * kernels if half else 0)
+    return 4 * (parameters * (2 + averages + ema) + buffers * (2 if ema else 1)) + (2 * kernels if half else 0)
 
 
 def account_pass(task: Task, network: Network, image_size: tuple[int, int]) -> PassAccount:

@@ -3,17 +3,24 @@
 import logging
 from pathlib import Path
 
+import torch
+
 from landmarks.config import Config
-from landmarks.distributed import from_rank_0
+from landmarks.distributed import RankInfo, from_rank_0
+from landmarks.engine.backup import Backup
 from landmarks.engine.checkpoint import CheckpointFolder
 from landmarks.engine.journal import Journal
-from landmarks.engine.learner import make_learner
+from landmarks.engine.learner import Learner, make_learner
 from landmarks.engine.network import set_up, settle_precision
-from landmarks.engine.planner import settle_batch
+from landmarks.engine.planner import settle_batches
 from landmarks.engine.resume import check_same_run, find_checkpoint, restore
-from landmarks.engine.run import Run, labels_of, open_split, read_records
+from landmarks.engine.run import Run, Split, labels_of, open_split, read_records
 from landmarks.engine.runfolder import RunFolder
+from landmarks.engine.runlog import recorded
+from landmarks.formats.records import RecordSet
+from landmarks.stages import settings_at, stage_settings
 from landmarks.tasks import task_type
+from landmarks.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
@@ -37,40 +44,62 @@ def prepare_run(config: Config, output: Path, *, resume: Path | None, force: boo
         raise
 
 
-def _build(config: Config, folder: RunFolder, resume: Path | None, force: bool) -> Run:
-    device, here = set_up(config)
+def _build(recipe: Config, folder: RunFolder, resume: Path | None, force: bool) -> Run:
+    device, here = set_up(recipe)
     saved, source = from_rank_0(lambda: _claim_and_find(folder, resume))
-    config = settle_precision(config, device, saved)
-    train_records, valid_records = read_records(config)
-    task = task_type(config).from_records(config, train_records)
+    backup = Backup(Path(recipe.train.backup), folder.path) if recipe.train.backup else None
+    if backup:
+        from_rank_0(lambda: backup.prepare(resumed=saved is not None))
+    recipe = settle_precision(recipe, device, saved)
+    train_records, valid_records = read_records(recipe)
+    task = task_type(recipe).from_records(recipe, train_records)
     task.check(train_records, valid_records)
-    config, line = settle_batch(config, task, device, saved, ranks=here.size)
-    lines = [line]
+    recipe, lines = settle_batches(recipe, task, device, saved, ranks=here.size)
     if saved:
         labels = labels_of(train_records, valid_records)
-        progress, differences = check_same_run(config, task, labels, saved, source, force=force)
-        saved, lines = {**saved, "progress": progress}, [line, *differences]
-    train = open_split(train_records, config, task, device, here, training=True)
-    valid = open_split(valid_records, config, task, device, here, training=False)
-    learner, line = make_learner(
-        config, task, device, here, num_batches=len(train.plan), share=train.plan.share, fresh=saved is None
-    )
-    lines.append(line)
+        progress, differences = check_same_run(recipe, task, labels, saved, source, force=force)
+        saved = {**saved, "progress": progress}
+        lines += differences
+    epoch = saved["progress"]["epoch"] if saved else 0
+    learner, train, valid, line = _open(recipe, train_records, valid_records, task, device, here, epoch, fresh=saved is None)
     run = Run(
-        config=config,
+        recipe=recipe,
         learner=learner,
         train=train,
         valid=valid,
         folder=folder,
-        checkpoints=CheckpointFolder(folder.path, keep=config.train.keep),
+        checkpoints=CheckpointFolder(folder.path, keep=recipe.train.keep, backup=backup),
         journal=Journal(None),
     )
+    lines.append(line)
     if saved:
         lines.append(restore(run, saved, source))
     run.start_recording(resumed=bool(saved))
-    for line in filter(None, lines):
-        log.info(line)
+    with recorded(folder.path, here.rank):
+        for line in filter(None, lines):
+            log.info(line)
     return run
+
+
+def _open(
+    recipe: Config,
+    train_records: RecordSet,
+    valid_records: RecordSet,
+    task: Task,
+    device: torch.device,
+    here: RankInfo,
+    epoch: int,
+    *,
+    fresh: bool,
+) -> tuple[Learner, Split, Split, str]:
+    """A learner and its data with the settings of the epoch after `epoch`, and a line about its first weights."""
+    config = settings_at(recipe, epoch)
+    train = open_split(train_records, config, task, device, here, training=True)
+    valid = open_split(valid_records, config, task, device, here, training=False)
+    apart = any(settings.train.backbone_rate != 1 for settings in stage_settings(recipe))
+    numbers = {"num_batches": len(train.plan), "share": train.plan.share}
+    learner, line = make_learner(config, task, device, here, **numbers, backbone_apart=apart, fresh=fresh)
+    return learner, train, valid, line
 
 
 def _claim_and_find(folder: RunFolder, resume: Path | None) -> tuple[dict | None, Path | None]:

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_checkpoint
+from landmarks.config import Config
+from landmarks.configfile import config_from_dict
+from landmarks.engine.backup import BACKED_UP, Backup
 from landmarks.wholefile import remove_if_free
 
 
@@ -17,6 +20,8 @@ class Progress:
 
     epoch: int = 0
     """Epochs finished."""
+    stage: int = 0
+    """Stage under way, from 1; 0 where the recipe has none."""
     windows: int = 0
     """Accumulation windows finished in the epoch under way."""
     step: int = 0
@@ -77,14 +82,16 @@ def restore_generators(state: dict) -> None:
 class CheckpointFolder:
     """checkpoints/ of a run: latest.pt, best.pt and the newest few epoch_NNN.pt."""
 
-    def __init__(self, output: Path, *, keep: int) -> None:
+    def __init__(self, output: Path, *, keep: int, backup: Backup | None = None) -> None:
         self.folder = output / "checkpoints"
-        self._keep = keep
+        self._keep, self._backup = keep, backup
 
     def save(self, name: str, content: dict) -> None:
         """Raises: OSError; the file of that name is then still the previous one."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_checkpoint(self.folder / name, content)
+        if self._backup and name in BACKED_UP:
+            self._backup.copy(self.folder / name)
         numbered = sorted(self.folder.glob("epoch_*.pt"), key=_by_epoch)
         for old in numbered[: max(0, len(numbered) - self._keep)]:
             remove_if_free(old)
@@ -118,3 +125,8 @@ def epoch_name(epoch: int) -> str:
 def progress_from_dict(plain: dict) -> Progress:
     known = {f.name for f in fields(Progress)}
     return Progress(**{key: value for key, value in plain.items() if key in known})
+
+
+def recipe_of(saved: dict) -> Config:
+    """The settings of the whole run that wrote a checkpoint. Raises: SettingError."""
+    return config_from_dict(saved.get("recipe", saved["config"]))

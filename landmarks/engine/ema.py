@@ -16,8 +16,11 @@ class Ema:
 
     def __init__(self, model: nn.Module, time_constant: float) -> None:
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self.decay = math.exp(-1 / time_constant)
+        self.set_time_constant(time_constant)
         self.num_updates = 0
+
+    def set_time_constant(self, steps: float) -> None:
+        self.decay = math.exp(-1 / steps)
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:

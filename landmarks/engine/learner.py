@@ -17,7 +17,7 @@ from landmarks.engine.checkpoint import (
 )
 from landmarks.engine.ema import Ema
 from landmarks.engine.memory import WindowState, higher_level
-from landmarks.engine.network import compile_network, load_optimizer, make_optimizer, prepare_norms
+from landmarks.engine.network import compile_network, freeze_backbone, load_optimizer, make_optimizer, prepare_norms
 from landmarks.engine.stopping import Signals
 from landmarks.tasks.saved import init_from
 from landmarks.tasks.task import Network, Task
@@ -49,6 +49,16 @@ class Learner:
     def shown(self) -> Network:
         """The network that validates and predicts: with the averaged weights where there are any."""
         return self.ema.model if self.ema else self.model
+
+    def enter_stage(self, config: Config, *, num_batches: int, share: int) -> None:
+        """Works with other settings from the next window on; weights, moments and averages stay as they are."""
+        train = config.train
+        self.config, self.share = config, share
+        self.windows_per_epoch = -(-num_batches // train.accumulate)
+        self.model.recompute = higher_level(train.recompute, self.progress.recompute)
+        if self.ema:
+            self.ema.set_time_constant(train.ema_epochs * self.windows_per_epoch)
+        freeze_backbone(self.model, train.backbone_share)
 
     def is_asked_to_stop(self) -> bool:
         """Whether a signal asks some process to stop; every process gets the same answer."""
@@ -85,24 +95,29 @@ class Learner:
 
 
 def make_learner(
-    config: Config, task: Task, device: torch.device, here: RankInfo, *, num_batches: int, share: int, fresh: bool = True
+    config: Config,
+    task: Task,
+    device: torch.device,
+    here: RankInfo,
+    *,
+    num_batches: int,
+    share: int,
+    backbone_apart: bool = False,
+    fresh: bool = True,
 ) -> tuple[Learner, str]:
     """A learner before its first step, and a line about the weights that it starts from, if any.
 
     Args:
         num_batches: batches of an epoch.
         share: images that this process gets of a batch, at most.
+        backbone_apart: some stage of the run gives the backbone a learning rate of its own.
         fresh: False where a checkpoint's state will replace the weights.
     Raises: ValueError where the settings do not allow the network or its first weights.
     """
     train = config.train
-    seed_generators(train.seed)
-    model = task.build_network(pretrained=fresh, recompute=train.recompute)
-    line = init_from(task, model, Path(config.model.init_from)) if fresh and config.model.init_from else ""
-    model = prepare_norms(model, train.batch_norm, device).to(device)
-    model = model.to(memory_format=torch.channels_last) if train.channels_last else model
-    share_from_rank_0(model.state_dict().values())  # gradients are added up over copies of one network
+    model, line = _first_network(config, task, device, fresh)
     windows = -(-num_batches // train.accumulate)
+    freeze_backbone(model, train.backbone_share)
     learner = Learner(
         config=config,
         task=task,
@@ -111,7 +126,7 @@ def make_learner(
         model=model,
         net=compile_network(model, device) if train.compile else model,
         ema=Ema(model, train.ema_epochs * windows) if train.ema_epochs else None,
-        optimizer=make_optimizer(model, train.lr, train.weight_decay),
+        optimizer=make_optimizer(model, train, backbone_apart=backbone_apart),
         scaler=torch.amp.GradScaler(device.type, enabled=train.precision == "fp16"),
         window_state=WindowState(model),
         progress=Progress(),
@@ -119,3 +134,15 @@ def make_learner(
         share=share,
     )
     return learner, line
+
+
+def _first_network(config: Config, task: Task, device: torch.device, fresh: bool) -> tuple[Network, str]:
+    """The network on its device with its first weights, the same on all ranks, and a line about them."""
+    train = config.train
+    seed_generators(train.seed)
+    model = task.build_network(pretrained=fresh, recompute=train.recompute)
+    line = init_from(task, model, Path(config.model.init_from)) if fresh and config.model.init_from else ""
+    model = prepare_norms(model, train.batch_norm, device).to(device)
+    model = model.to(memory_format=torch.channels_last) if train.channels_last else model
+    share_from_rank_0(model.state_dict().values())  # gradients are added up over copies of one network
+    return model, line

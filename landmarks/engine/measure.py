@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from landmarks.config import Config
+from landmarks.data.batches import largest_size
 from landmarks.data.loading import Sample
 from landmarks.device import is_out_of_memory
 from landmarks.distributed import RankInfo
@@ -77,7 +78,7 @@ def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -
 
 def _random_window(learner: Learner, choice: Choice) -> list[Sample]:
     """Batches of noise with the task's example of a target."""
-    num, size = choice.micro_batch, learner.config.data.image_size
+    num, size = choice.micro_batch, largest_size(learner.config.data)
     generator = torch.Generator().manual_seed(0)
     example = learner.task.targets.example()
     return [

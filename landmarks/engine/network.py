@@ -1,6 +1,7 @@
 """The network and its optimizer as the loop calls them: torch's switches, norms, compilation."""
 
 import logging
+import math
 import os
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from landmarks.device import choose_device, unusable_card, usable_precision
 from landmarks.distributed import RankInfo, join, rank_info
 from landmarks.engine.memory import cap_memory
 from landmarks.tasks.task import Network
+from landmarks.trainconfig import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -72,21 +74,41 @@ def prepare_norms(model: nn.Module, batch_norm: str, device: torch.device) -> nn
 
 
 def start_training_mode(model: nn.Module, batch_norm: str) -> None:
-    """Training mode; frozen norms stay in eval mode, which `train()` alone would end."""
+    """Training mode; norms that are frozen, by setting or with their part, stay in eval mode, which `train()` would end."""
     model.train()
-    if batch_norm == "frozen":
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            held = module.weight is not None and not module.weight.requires_grad
+            module.train(not (held or batch_norm == "frozen"))
 
 
-def make_optimizer(model: Network, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW; norms and biases are not decayed."""
-    kept = model.undecayed()
-    kernels = [p for p in model.parameters() if p.ndim > 1 and all(p is not k for k in kept)]
-    others = [p for p in model.parameters() if p.ndim <= 1] + kept
-    groups = [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, fused=True)
+def freeze_backbone(model: Network, share: float) -> None:
+    """Lets this share of the backbone's units learn, those nearest to its output; the head always learns."""
+    units = model.backbone_units()
+    frozen = len(units) - math.ceil(share * len(units))
+    for number, unit in enumerate(units):
+        unit.requires_grad_(number >= frozen)
+
+
+def make_optimizer(model: Network, train: TrainConfig, *, backbone_apart: bool = False) -> torch.optim.Optimizer:
+    """The optimizer that `train.optimizer` names; norms and biases are not decayed.
+
+    Args:
+        backbone_apart: the backbone's weights are groups of their own, because some stage gives them another rate.
+    """
+    kept = {id(p) for p in model.undecayed()}
+    apart = {id(p) for unit in model.backbone_units() for p in unit.parameters()} if backbone_apart else set()
+    kernels = [p for p in model.parameters() if p.ndim > 1 and id(p) not in kept]
+    others = [p for p in model.parameters() if p.ndim <= 1] + model.undecayed()
+    groups = []
+    for weights, decay in ((kernels, train.weight_decay), (others, 0.0)):
+        groups.append({"params": [p for p in weights if id(p) not in apart], "weight_decay": decay})
+        if backbone_apart:
+            groups.append({"params": [p for p in weights if id(p) in apart], "weight_decay": decay, "backbone": True})
+    if train.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=train.lr, momentum=train.momentum, fused=True)
+    kind = torch.optim.AdamW if train.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, lr=train.lr, fused=True)
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
@@ -100,7 +122,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
         group["weight_decay"] = decay
     for weight, moments in optimizer.state.items():
         for name, value in moments.items():
-            if value.shape == weight.shape and value.stride() != weight.stride():
+            if value is not None and value.shape == weight.shape and value.stride() != weight.stride():
                 moments[name] = torch.empty_like(weight).copy_(value)
 
 

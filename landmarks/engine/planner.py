@@ -7,13 +7,18 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from landmarks.config import Config
+from landmarks.configfile import config_to_dict
+from landmarks.data.batches import largest_size
 from landmarks.data.resources import available_memory
 from landmarks.data.sets import read_split
 from landmarks.distributed import least_of_ranks, rank_info
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_network
+from landmarks.engine.checkpoint import recipe_of
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
+from landmarks.engine.network import freeze_backbone
 from landmarks.formats.records import DataError
 from landmarks.metrics import format_table
+from landmarks.stages import change_stage, stage_settings
 from landmarks.tasks import task_type
 from landmarks.tasks.task import Task
 from landmarks.trainconfig import RECOMPUTE_LEVELS
@@ -55,11 +60,13 @@ def plan(config: Config, task: Task, memory: int, *, cuda: bool = True, ranks: i
         raise ValueError(f"train.effective_batch: {effective_batch(config)} images cannot be shared by {ranks} processes")
     half = config.train.precision != "fp32"
     model = empty_network(task, half=half)
-    static = count_static(model, half=half, ema=config.train.ema_epochs > 0)
+    freeze_backbone(model, config.train.backbone_share)
+    averages = 1 if config.train.optimizer == "sgd" else 2
+    static = count_static(model, half=half, ema=config.train.ema_epochs > 0, averages=averages)
     choices = []
     for level in RECOMPUTE_LEVELS:
         model.recompute = level
-        account = account_pass(task, model, config.data.image_size)
+        account = account_pass(task, model, largest_size(config.data))
         for size in (size for size in range(1, images + 1) if images % size == 0):
             choices.append(_choice(level, size, images, static, account, memory, cuda))
     return sorted(choices, key=lambda choice: (not choice.fits, choice.seconds, choice.total))
@@ -139,6 +146,48 @@ def settle_batch(config: Config, task: Task, device: torch.device, saved: dict |
     return replace(config, train=train), (
         f"train.batch_size: auto -> {size} x {choice.accumulate} images a step (effective batch {size * choice.accumulate}), "
         f"train.recompute={choice.recompute}; predicted {choice.total / 2**30:.1f} of {memory / 2**30:.1f} GB"
+    )
+
+
+def settle_batches(
+    recipe: Config, task: Task, device: torch.device, saved: dict | None, *, ranks: int = 1
+) -> tuple[Config, list[str]]:
+    """`settle_batch` for each stage of a recipe, whose batch must fit with its own input size.
+
+    Returns: the settings, and lines that say what was chosen. Raises: ValueError where nothing fits.
+    """
+    if not recipe.stages:
+        recipe, line = settle_batch(recipe, task, device, saved, ranks=ranks)
+        return recipe, [line]
+    before, lines = stage_settings(recipe_of(saved)) if saved else [], []
+    for position, settings in enumerate(stage_settings(recipe)):
+        earlier = {"config": config_to_dict(before[position])} if position < len(before) else None
+        try:
+            settled, line = settle_batch(settings, task, device, earlier, ranks=ranks)
+        except ValueError as error:
+            raise ValueError(f"stages.{position + 1}.{error}") from error
+        if device.type == "cuda" and settings.train.batch_size != "auto":
+            memory = least_of_ranks(usable_memory(settings.train, device))
+            line = _too_large(settings, task, memory, ranks)
+            lines += [f"stages.{position + 1}.{line}"] if line else []
+        elif line:
+            found = {key: getattr(settled.train, key) for key in ("batch_size", "accumulate", "effective_batch", "recompute")}
+            recipe = change_stage(recipe, position, "train", found)
+            lines.append(f"stages.{position + 1}.{line}")
+    return recipe, lines
+
+
+def _too_large(config: Config, task: Task, memory: int, ranks: int) -> str:
+    """A line where the batch that is written will hardly fit: in a later stage that shows after hours, and costs speed."""
+    micro_batch = -(-config.train.batch_size // ranks)
+    images = micro_batch * config.train.accumulate
+    planned = plan(replace(config, train=replace(config.train, batch_size=images, accumulate=1)), task, memory)
+    chosen = next(c for c in planned if (c.micro_batch, c.recompute) == (micro_batch, config.train.recompute))
+    if chosen.fits:
+        return ""
+    return (
+        f"train.batch_size: {config.train.batch_size} images with train.recompute={chosen.recompute} need about "
+        f"{chosen.total / 2**30:.1f} of {memory / 2**30:.1f} GB; what does not fit is halved when it comes to it"
     )
 
 

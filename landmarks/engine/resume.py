@@ -4,12 +4,13 @@ import logging
 from pathlib import Path
 
 from landmarks.checkpointfile import CheckpointError, read_checkpoint
-from landmarks.config import CHANGEABLE, Config
+from landmarks.config import CHANGEABLE, STAGED, Config
 from landmarks.configfile import config_from_dict, config_to_dict
 from landmarks.dataconfig import SetConfig
-from landmarks.engine.checkpoint import CheckpointFolder
+from landmarks.engine.checkpoint import CheckpointFolder, recipe_of
 from landmarks.engine.run import Run
 from landmarks.settings import SettingError, rules
+from landmarks.stages import settings_at, stage_settings
 from landmarks.tasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def check_same_run(
     Raises: CheckpointError where something differs and `force` is off, or the tasks do.
     """
     try:
-        before = config_from_dict(saved["config"])
+        before, in_force = recipe_of(saved), config_from_dict(saved["config"])
         difference = task.difference(saved["task"]) if before.model.task == config.model.task else "another model.task"
     except (SettingError, KeyError) as error:
         raise CheckpointError(f"{source}: from another version of this project ({error})") from error
@@ -63,7 +64,8 @@ def check_same_run(
     if differences and not force:
         raise CheckpointError(f"{source}: not the same run ({'; '.join(differences)}); add --force to resume it all the same")
     lines = [f"resumed although {difference}" for difference in differences]
-    progress, old, new = dict(saved["progress"]), before.train, config.train
+    progress = dict(saved["progress"])
+    old, new = in_force.train, settings_at(config, progress["epoch"]).train
     # windows of another size: the epoch continues at the same image, and the schedule counts epochs
     progress["windows"] = progress["windows"] * old.batch_size * old.accumulate // (new.batch_size * new.accumulate)
     if "valid" in changed and progress["best"] is not None:
@@ -74,12 +76,17 @@ def check_same_run(
 
 def changed_settings(before: Config, now: Config) -> list[str]:
     """Settings that a resumed run may not change and that differ, a line each."""
-    old, lines = config_to_dict(before), []
-    for section, values in config_to_dict(now).items():
-        for key, value in values.items():
-            if _fixed(old[section][key]) != _fixed(value) and key not in CHANGEABLE[section]:
-                lines.append(f"{section}.{key} was {old[section][key]}, is {value}")
-    return lines
+    epochs = [[stage.epochs for stage in config.stages] for config in (before, now)]
+    if epochs[0] != epochs[1]:
+        return [f"stages had the epochs {epochs[0]}, have {epochs[1]}"]
+    lines = []
+    for number, pair in enumerate(zip(stage_settings(before), stage_settings(now), strict=True), 1):
+        old, new = map(config_to_dict, pair)
+        for section, key in ((section, key) for section, values in new.items() for key in values):
+            if _fixed(old[section][key]) != _fixed(new[section][key]) and key not in CHANGEABLE[section]:
+                place = f"stages.{number}." if now.stages and key in STAGED[section] else ""
+                lines.append(f"{place}{section}.{key} was {old[section][key]}, is {new[section][key]}")
+    return list(dict.fromkeys(lines))
 
 
 def _fixed(value):

@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from landmarks.check.store import stored_findings
 from landmarks.config import Config
 from landmarks.configfile import config_to_dict
-from landmarks.data.batches import BatchPlan
+from landmarks.data.batches import BatchPlan, training_sizes
+from landmarks.data.cache import ImageStore
 from landmarks.data.labels import fingerprint
 from landmarks.data.loading import CephalogramDataset, open_samples
 from landmarks.data.sets import read_split
@@ -60,16 +61,41 @@ def labels_of(train: RecordSet, valid: RecordSet) -> dict[str, str]:
     return {"train": fingerprint(train), "valid": fingerprint(valid)}
 
 
+def plan_split(records: RecordSet, config: Config, here: RankInfo, *, training: bool) -> BatchPlan:
+    """The batches of a split, shuffled where it is trained on."""
+    train = config.train
+    return BatchPlan(
+        len(records.records),
+        train.batch_size if training else validation_batch_size(train, here.size),
+        seed=train.seed,
+        shuffle=training,
+        weights=[record.weight for record in records.records] if training else None,
+        rank=here.rank,
+        ranks=here.size,
+        num_sizes=len(training_sizes(config.data)) if training else 1,
+        accumulate=train.accumulate,
+    )
+
+
 def open_split(
-    records: RecordSet, config: Config, task: Task, device: torch.device, here: RankInfo, *, training: bool
+    records: RecordSet,
+    config: Config,
+    task: Task,
+    device: torch.device,
+    here: RankInfo,
+    *,
+    training: bool,
+    store: ImageStore | None = None,
 ) -> Split:
-    """Samples of a split in batches, augmented and shuffled where it is trained on. Raises: DataError."""
+    """Samples of a split in batches, augmented and shuffled where it is trained on. Raises: DataError.
+
+    Args:
+        store: its images, where they are open already.
+    """
     train = config.train
     augment = config.augment if training else None
-    dataset = open_samples(records, config.data, task.targets, augment=augment, seed=train.seed)
-    size = train.batch_size if training else validation_batch_size(train, here.size)
-    weights = [record.weight for record in records.records] if training else None
-    plan = BatchPlan(len(dataset), size, seed=train.seed, shuffle=training, weights=weights, rank=here.rank, ranks=here.size)
+    dataset = open_samples(records, config.data, task.targets, augment=augment, seed=train.seed, store=store)
+    plan = plan_split(records, config, here, training=training)
     return Split(records, dataset, plan, make_loader(dataset, plan, config.data, pin_memory=device.type == "cuda"))
 
 
@@ -77,13 +103,19 @@ def open_split(
 class Run:
     """A learner, its data, and the folder that records it."""
 
-    config: Config
+    recipe: Config
+    """The settings of the whole run, with its stages."""
     learner: Learner
     train: Split
     valid: Split
     folder: RunFolder
     checkpoints: CheckpointFolder
     journal: Journal
+
+    @property
+    def config(self) -> Config:
+        """The settings in force: those of the stage under way."""
+        return self.learner.config
 
     @property
     def progress(self) -> Progress:
@@ -99,8 +131,13 @@ class Run:
         return labels_of(self.train.records, self.valid.records)
 
     def to_dict(self) -> dict:
-        """What a checkpoint holds: plain tensors, numbers and dicts."""
+        """What a checkpoint holds: plain tensors, numbers and dicts.
+
+        Its `config` is the stage's, so that its network predicts with the input that it was trained on.
+        """
         about = {"format": CHECKPOINT_FORMAT, "versions": versions(), "config": config_to_dict(self.config)}
+        if self.recipe.stages:
+            about["recipe"] = config_to_dict(self.recipe)
         return {**about, "task": self.learner.task.to_dict(), "data": self.labels, **self.learner.state_dict()}
 
     @property
@@ -113,7 +150,7 @@ class Run:
         """Writes what made this run, and opens its journal, on rank 0."""
         if self.learner.ranks.rank > 0:
             return
-        self.folder.describe(self.config, self.labels)
+        self.folder.describe(self.recipe, self.labels)
         step, epoch = (self.progress.step, self.progress.epoch) if resumed else (-1, 0)
         self.journal = Journal(self.output, resumed_step=step, resumed_epoch=epoch)
         if not resumed:

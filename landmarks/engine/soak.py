@@ -22,7 +22,7 @@ from landmarks.engine.checkpoint import CheckpointFolder
 log = logging.getLogger(__name__)
 
 # What a repeated run may differ in: times, and where it ran.
-_FREE = {"seconds", "versions", "config"}
+_FREE = {"seconds", "versions", "config", "recipe"}
 _DAMAGED_PLACES = 50
 # How an interrupted run may end: killed, or saved and stopped by a signal.
 _SAVED = (-signal.SIGKILL, *(128 + number for number in (signal.SIGTERM, signal.SIGINT, getattr(signal, "SIGHUP", 1))))

@@ -16,7 +16,7 @@ from landmarks.device import autocast, is_out_of_memory
 from landmarks.distributed import on_all_ranks, sum_gradients, sum_over_ranks
 from landmarks.engine.learner import Learner
 from landmarks.engine.memory import take_less
-from landmarks.engine.schedule import lr_factor
+from landmarks.engine.schedule import learning_rate
 from landmarks.engine.stopping import TrainingError
 
 log = logging.getLogger(__name__)
@@ -131,14 +131,10 @@ def _make_room(learner: Learner) -> tuple[str, dict]:
 
 def _set_rate(learner: Learner) -> None:
     train, per_epoch, progress = learner.config.train, learner.windows_per_epoch, learner.progress
-    factor = lr_factor(
-        progress.epoch * per_epoch + progress.windows,  # not the steps so far: a resumed run may have another batch
-        warmup_steps=round(train.warmup_epochs * per_epoch),
-        total_steps=train.epochs * per_epoch,
-        final=train.final_lr,
-    )
+    # not the steps so far: a resumed run, or the stages before, may have another batch
+    rate = learning_rate(train, progress.epoch * per_epoch + progress.windows, steps_per_epoch=per_epoch)
     for group in learner.optimizer.param_groups:
-        group["lr"] = train.lr * factor
+        group["lr"] = rate * train.backbone_rate if group.get("backbone") else rate
 
 
 def _window_totals(learner: Learner, window: list[Sample]) -> tuple[float, int]:

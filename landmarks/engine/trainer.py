@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from itertools import islice
 
 from landmarks.data.loading import Sample
-from landmarks.engine.checkpoint import epoch_name
 from landmarks.engine.epochbar import EpochBar
 from landmarks.engine.memory import peak_memory
 from landmarks.engine.network import start_training_mode
 from landmarks.engine.processor import ProcessorWatch
 from landmarks.engine.run import Run
+from landmarks.engine.runlog import recorded
+from landmarks.engine.saving import is_due, save, save_epoch
+from landmarks.engine.stages import begin_stage
 from landmarks.engine.step import WindowResult, train_window
 from landmarks.engine.stopping import Stopped, TrainingError
 from landmarks.engine.validation import check_readable, validate
@@ -36,8 +38,9 @@ def fit(run: Run) -> dict:
         run.close()
         return run.summarise()
     watch = ProcessorWatch(run.learner.device)
-    with run.learner.signals.collect():
+    with recorded(run.output, run.learner.ranks.rank), run.learner.signals.collect():
         while progress.epoch < train.epochs and not progress.finished:
+            begin_stage(run)
             for result in _epoch_windows(run):
                 progress.seconds = time.monotonic() - start
                 _count(run, result)
@@ -47,14 +50,14 @@ def fit(run: Run) -> dict:
                 _leave_if(result.stop, run)
             if line := watch.look():
                 log.warning(line)
-            validated = _due(progress.epoch + 1, train.validate_every, train.epochs)
+            validated = is_due(progress.epoch + 1, train.validate_every, train.epochs)
             if validated:
                 save(run, "latest.pt")  # an end during validation loses none of the epoch's steps
             _end_epoch(run)
             improved = validated and validate(run)
             progress.seconds = time.monotonic() - start
             stop = run.learner.is_asked_to_stop()
-            _save_epoch(run, improved, stop)
+            save_epoch(run, improved, stop)
             _leave_if(stop, run)
         progress.finished = True
         summary = run.summarise()
@@ -141,30 +144,3 @@ def _end_epoch(run: Run) -> None:
     times = {"peak_memory_mib": peak_memory(run.learner.device), "seconds": progress.seconds}
     run.journal.scalars("train", progress.step, {"loss": loss, "skipped": progress.skipped}, epoch=progress.epoch, times=times)
     progress.windows, progress.loss_sum, progress.weight_sum = 0, 0.0, 0.0
-
-
-def save(run: Run, name: str) -> None:
-    """Writes the run's state; the journal reaches the disk first, so that a resumed run misses no line."""
-    if run.learner.ranks.rank > 0:
-        return
-    run.journal.flush()
-    try:
-        run.checkpoints.save(name, run.to_dict())
-    except OSError as error:
-        raise TrainingError(
-            f"{run.checkpoints.folder / name}: not written ({error}); the last sound checkpoint is kept"
-        ) from error
-
-
-def _save_epoch(run: Run, improved: bool, stop: bool) -> None:
-    train, epoch = run.config.train, run.progress.epoch
-    if improved:
-        save(run, "best.pt")
-    if train.keep_every and epoch % train.keep_every == 0:
-        save(run, epoch_name(epoch))
-    if stop or _due(epoch, train.save_every, train.epochs):
-        save(run, "latest.pt")
-
-
-def _due(epoch: int, every: int, last: int) -> bool:
-    return epoch % every == 0 or epoch == last

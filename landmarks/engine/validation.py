@@ -85,7 +85,7 @@ def _early_stopping(run: Run, value: float | None) -> None:
         progress.reference, progress.stale = value, 0
         return
     progress.stale += 1
-    if train.patience and progress.stale >= train.patience:
+    if train.patience and progress.stale >= train.patience and progress.stage in (0, len(run.recipe.stages)):
         progress.finished = True
         log.info(
             f"early stopping: no better validation {score.name} in {progress.stale} validations (min_delta {train.min_delta:g})"

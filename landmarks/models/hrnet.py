@@ -36,6 +36,13 @@ class HRNet(nn.Module):
         """Where some landmarks alone are trained, decay would wear down the filters of the others."""
         return [self.head.final.weight] if self.trained is not None else []
 
+    def backbone_units(self) -> list[nn.Module]:
+        """Stem, layer1, and each exchange unit, from input to output."""
+        net = self.backbone
+        stages = ((net.transition1, net.stage2), (net.transition2, net.stage3), (net.transition3, net.stage4))
+        exchanges = [[*(() if i else (widen,)), unit] for widen, stage in stages for i, unit in enumerate(stage)]
+        return [nn.ModuleList(parts) for parts in ([net.conv1, net.bn1, net.conv2, net.bn2], [net.layer1], *exchanges)]
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         net = self.backbone
         x = ((images.float() / 255 - _MEAN) / _STD).to(net.conv1.weight.dtype)

@@ -90,9 +90,10 @@ class Trainings:
             if not isinstance(value, str) or len(value) > _LONGEST or not value.isprintable():
                 raise SettingError(f"{name}: write a text of at most {_LONGEST} characters")
             words.append(f"{name}={value.strip()}")
-        load_config(path, [*words, *fixed])
         before = config_to_dict(load_config(path))
-        return [word for word in words if word.split("=", 1)[1] != _written(_value(before, word))] + fixed
+        changed = [word for word in words if word.split("=", 1)[1] != _written(_value(before, word))] + fixed
+        load_config(path, changed)
+        return changed
 
     def check_new(self, name: str) -> Path:
         """The folder that a new run would have. Raises: ValueError where the name is taken or the page trains already."""

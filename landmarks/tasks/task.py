@@ -68,6 +68,9 @@ class Network(Protocol):
     def undecayed(self) -> list[nn.Parameter]:
         """Weight matrices that weight decay must not touch; norms and biases are never decayed."""
 
+    def backbone_units(self) -> list[nn.Module]:
+        """The parts of the backbone from input to output, which `train.backbone_share` freezes one after the other."""
+
 
 class Task(Protocol):
     """A network's purpose. `name` is the value of `model.task`."""

@@ -111,9 +111,9 @@ def test_every_command_runs(house, monkeypatch):
 
 def test_recipe_and_job_script_of_the_guide(house, monkeypatch):
     monkeypatch.chdir(house)
-    (recipe,) = blocks("docs/guide.md", "yaml")
-    Path("configs/mine.yaml").write_text(recipe)
-    assert load_config("configs/mine.yaml").train.epochs == 60
+    for recipe, epochs in zip(blocks("docs/guide.md", "yaml"), (60, 80), strict=True):
+        Path("configs/mine.yaml").write_text(recipe)
+        assert load_config("configs/mine.yaml").train.epochs == epochs
     (script,) = blocks("docs/guide.md", "bash")
     if shutil.which("bash"):
         assert subprocess.run(["bash", "-n"], input=script, text=True, check=False).returncode == 0

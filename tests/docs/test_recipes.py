@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from landmarks.configfile import load_config
 from landmarks.formats import FORMATS
 from landmarks.formats.reading import read_dataset
 from landmarks.formats.records import DataError
 from landmarks.measurements import BY_NAME
 from landmarks.norms.reading import read_definitions
 from landmarks.settings import setting
+from landmarks.stages import stage_settings
 from landmarks.tasks.landmarks import loss as loss_module
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -40,6 +42,13 @@ def test_a_format(tmp_path, monkeypatch):
     (tmp_path / "b.txt").unlink()
     with pytest.raises(DataError, match=r"no points in b\.txt"):
         read_dataset("points_txt", tmp_path)
+
+
+def test_stages(tmp_path):
+    (tmp_path / "phases.yaml").write_text(example("Stages of a recipe"), encoding="utf-8")
+    phases = [settings.train for settings in stage_settings(load_config(tmp_path / "phases.yaml", ["data.format=synthetic"]))]
+    assert [(phase.backbone_share, phase.backbone_rate) for phase in phases] == [(0, 1), (0.25, 0.5), (0.5, 0.3), (1, 0.1)]
+    assert {phase.epochs for phase in phases} == {25}
 
 
 def test_a_task_is_tested_elsewhere():
@@ -78,7 +87,7 @@ def test_a_backbone():
     assert network.eval()(images).shape == (2, 5, 16, 24)
     network(images).sum().backward()
     assert all(weight.grad is not None for weight in network.parameters())
-    assert {"recompute", "undecayed"} <= set(dir(network))
+    assert {"recompute", "undecayed", "backbone_units"} <= set(dir(network))
 
 
 def test_a_measurement(tmp_path):

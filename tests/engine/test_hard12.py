@@ -8,8 +8,8 @@ import torch
 from landmarks.config import LossConfig
 from landmarks.engine.build import prepare_run
 from landmarks.engine.checkpoint import CheckpointFolder
+from landmarks.engine.saving import save
 from landmarks.engine.step import train_window
-from landmarks.engine.trainer import save
 from landmarks.models.build import build_model
 from landmarks.models.forward import forward_in_parts
 from landmarks.schema import AARIZ29, HARD12_WEIGHTS

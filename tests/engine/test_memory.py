@@ -9,9 +9,9 @@ import torch
 from landmarks.engine import step
 from landmarks.engine.build import prepare_run
 from landmarks.engine.run import Run
+from landmarks.engine.saving import save
 from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
-from landmarks.engine.trainer import save
 from landmarks.models.forward import forward_in_parts
 from landmarks.settings import SettingError
 from landmarks.trainconfig import parse_size

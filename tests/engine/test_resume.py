@@ -13,8 +13,10 @@ from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_che
 from landmarks.engine.build import prepare_run
 from landmarks.engine.network import load_optimizer, make_optimizer
 from landmarks.engine.runfolder import RunFolder
+from landmarks.engine.saving import save
 from landmarks.engine.step import train_window
-from landmarks.engine.trainer import fit, save
+from landmarks.engine.trainer import fit
+from landmarks.trainconfig import TrainConfig
 
 
 def changed(config, **sections):
@@ -77,7 +79,7 @@ def test_moments_lie_in_memory_as_their_weights_do():
         nets = [torch.nn.Conv2d(8, 4, 3), torch.nn.Conv2d(8, 4, 3).to(memory_format=other)]
         for net in nets:
             net.undecayed = list
-        first, second = (make_optimizer(net, 1e-2, 1e-2) for net in nets)
+        first, second = (make_optimizer(net, TrainConfig(lr=1e-2)) for net in nets)
         nets[0](images).square().sum().backward()
         first.step()
         nets[1].load_state_dict(nets[0].state_dict())

@@ -13,7 +13,6 @@ import torch
 from landmarks.checkpointfile import CheckpointError, read_checkpoint, write_checkpoint
 from landmarks.data.loading import part_of
 from landmarks.engine.build import prepare_run
-from landmarks.engine.schedule import lr_factor
 from landmarks.engine.soak import compare_runs
 from landmarks.engine.step import batch_loss
 from landmarks.engine.trainer import fit
@@ -130,14 +129,6 @@ def test_fine_tuning_takes_landmarks_by_symbol(tiny_config, tmp_path, caplog):
     torch.testing.assert_close(run.learner.model.head.final.weight.detach(), expected)
     assert "2 landmark maps" in caplog.text
     run.close()
-
-
-def test_schedule_rises_falls_and_ends_low():
-    factors = [lr_factor(step, warmup_steps=10, total_steps=100, final=0.01) for step in range(101)]
-    assert factors[0] == 0.1
-    assert max(factors) == factors[10] == 1
-    assert factors[10:] == sorted(factors[10:], reverse=True)
-    assert factors[-1] == pytest.approx(0.01)
 
 
 def test_checkpoints_are_whole_or_refused(tmp_path):
