@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = "runs/demo"
 FILMS = "data/review"
-EXTRAS = {"demo": "", "test": "[dev]", "review": "[review]"}
+EXTRAS = {"demo": "", "test": "[dev]", "review": "[review,dicom]"}
 
 
 def environment_python(environment, os_name=os.name):

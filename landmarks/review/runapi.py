@@ -11,7 +11,8 @@ from starlette.routing import Route
 from landmarks.review.exports import corrected_cases, fill_set
 from landmarks.review.fields import FieldError
 from landmarks.review.page import Page
-from landmarks.review.runfolders import console_lines, find_pictures, read_curves, run_settings
+from landmarks.review.runfolders import console_lines, find_pictures, run_settings
+from landmarks.review.runjournal import read_curves
 from landmarks.review.safety import read_json
 from landmarks.review.training import data_overrides, new_name
 from landmarks.settings import SettingError
@@ -47,7 +48,12 @@ def runs(request: Request) -> Response:
 
 def one_run(request: Request) -> Response:
     path, about = _page(request).trainings.run(request.path_params["name"])
-    shown = {"run": about, "curves": read_curves(path), "console": console_lines(path), "settings": run_settings(path)}
+    shown = {
+        "run": about,
+        "curves": read_curves(path / "metrics.jsonl"),
+        "console": console_lines(path),
+        "settings": run_settings(path),
+    }
     return JSONResponse(shown | {"pictures": {name: file.stat().st_mtime for name, file in find_pictures(path).items()}})
 
 

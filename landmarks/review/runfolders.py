@@ -1,23 +1,19 @@
-"""Run folders as the page shows them: state, progress, curves and pictures, read from the files that a run writes."""
+"""Run folders as the page shows them: state, progress, messages and pictures, read from the files that a run writes."""
 
 import contextlib
 import functools
 import json
-import math
 import re
 from pathlib import Path
 
 import yaml
 
 from landmarks.filelock import holder
+from landmarks.review.runjournal import PLAIN, journal_end
 
-# What follows a run's end is read from the end of its journal; a whole journal is read for the curves alone.
-_TAIL_BYTES, _MOST_BYTES = 64 << 10, 64 << 20
-_MOST_POINTS = 300
 _CONSOLE_BYTES, _CONSOLE_LINES = 8 << 10, 14
 _MOST_PICTURES = 24
 _LISTED = 200
-_PLAIN = ("kind", "epoch", "step", "times")
 CONSOLE, PICTURES = "console.log", "pictures"
 
 
@@ -44,26 +40,25 @@ def describe_run(path: Path, *, alive: bool = False) -> dict:
     The state is running, finished, stopped, or failed (it never came to a checkpoint).
     """
     running = alive or holder(path / ".lock") is not None
-    lines = _tail(path / "metrics.jsonl")
-    last = {line["kind"]: line for line in lines}
-    ends = [line for line in lines if line["kind"] == "train"]
+    journal = journal_end(path / "metrics.jsonl")
+    last, ends = journal.last, journal.ends
     settings = run_settings(path)
     epochs = int(settings.get("train", {}).get("epochs") or 0)
     summary = _summary(path)
     valid = last.get("valid", {})
-    score = next((key for key in valid if key not in _PLAIN), None)
+    score = next((key for key in valid if key not in PLAIN), None)
     return {
         "name": path.name,
         "state": _state(path, running, summary),
         "epoch": ends[-1]["epoch"] if ends else 0,
         "epochs": epochs,
-        "step": lines[-1]["step"] if lines else 0,
+        "step": journal.step,
         "loss": (last.get("step") or last.get("train") or {}).get("loss"),
         "score": score,
         "value": valid.get(score) if score else None,
         "best": valid.get("best"),
         "seconds": ends[-1].get("times", {}).get("seconds") if ends else None,
-        "seconds_left": _seconds_left(ends, lines[-1]["step"], epochs) if running and ends else None,
+        "seconds_left": _seconds_left(ends, journal.step, epochs) if running and ends else None,
         "peak_memory_mib": ends[-1].get("times", {}).get("peak_memory_mib") if ends else None,
         "changed": _changed(path),
         "resumable": not running and summary is None and (path / "config.yaml").is_file(),
@@ -114,57 +109,6 @@ def _settings(file: Path, _changed_ns: int) -> dict:
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return found if isinstance(found, dict) and all(isinstance(part, dict) for part in found.values()) else {}
-
-
-def _tail(file: Path, num_bytes: int = _TAIL_BYTES) -> list[dict]:
-    """The last lines of a journal; a line that is being written is left out."""
-    try:
-        with file.open("rb") as opened:
-            size = opened.seek(0, 2)
-            opened.seek(max(0, size - num_bytes))
-            text = opened.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    found = []
-    for line in text.splitlines():
-        with contextlib.suppress(ValueError):
-            value = json.loads(line)
-            if isinstance(value, dict) and isinstance(value.get("step"), int) and isinstance(value.get("kind"), str):
-                found.append(value)
-    return found
-
-
-def read_curves(path: Path) -> dict:
-    """What a run's journal holds for its curves, each a list of [step, value].
-
-    `loss` and `lr` are means over a few steps each, `valid` has one curve a figure, `recoveries` counts how often the run
-    ran out of memory and went on with smaller batches.
-    """
-    lines = _tail(path / "metrics.jsonl", _MOST_BYTES)
-    steps = [line for line in lines if line["kind"] == "step"]
-    valid: dict[str, list] = {}
-    for line in lines:
-        if line["kind"] == "valid":
-            for key, value in line.items():
-                if key not in _PLAIN and _finite(value):
-                    valid.setdefault(key, []).append([line["step"], value])
-    return {
-        "loss": _thinned([[line["step"], line["loss"]] for line in steps if _finite(line.get("loss"))]),
-        "lr": _thinned([[line["step"], line["lr"]] for line in steps if _finite(line.get("lr"))]),
-        "valid": {key: _thinned(points) for key, points in valid.items()},
-        "recoveries": sum(line["kind"] == "memory" for line in lines),
-    }
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _thinned(points: list) -> list:
-    """At most a few hundred points: means of neighbours."""
-    width = -(-len(points) // _MOST_POINTS) or 1
-    groups = (points[start : start + width] for start in range(0, len(points), width))
-    return [[group[-1][0], sum(value for _, value in group) / len(group)] for group in groups]
 
 
 def console_lines(path: Path) -> list[str] | None:

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from landmarks.filelock import holder
-from landmarks.review.runfolders import console_lines, describe_run, find_runs, read_curves
+from landmarks.review.runfolders import console_lines, describe_run, find_runs
+from landmarks.review.runjournal import read_curves
 from landmarks.review.training import Trainings
 from landmarks.settings import SettingError
 from tests.review.conftest import start_server, stop_server
@@ -70,6 +71,13 @@ def test_a_run_of_another_process_is_seen_with_its_time_left(trainings):
         # two of five steps of the fifth epoch are done
         assert found["seconds_left"] == pytest.approx(30 * (10 - 4 - 0.4))
         assert (found["score"], found["value"], found["best"], found["peak_memory_mib"]) == ("mre_mm", 5.0, 5.0, 512.0)
+        with (folder / "metrics.jsonl").open("a") as journal:
+            journal.write('och": 5, "step": 24, "loss": 5.0}\n')
+        assert trainings.runs()[0]["seconds_left"] == pytest.approx(30 * (10 - 4 - 0.8))
+        # a resumed run writes its journal anew, without what came after its checkpoint
+        (folder / "metrics.jsonl").unlink()
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in epochs(2)))
+        assert (trainings.runs()[0]["epoch"], trainings.runs()[0]["step"]) == (2, 10)
         with pytest.raises(ValueError, match="only a run that was stopped"):
             trainings.resume("mine")
         other.stdin.close()
@@ -89,7 +97,7 @@ def test_states_and_curves(trainings):
         "broken": "failed",
     }
     assert console_lines(broken) == ["epoch 1: 40%|", "no such data set"]
-    curves = read_curves(done)
+    curves = read_curves(done / "metrics.jsonl")
     assert len(curves["loss"]) == 250
     assert curves["loss"][0] == [4, pytest.approx((100 + 50 + 100 / 3 + 25) / 4)]
     assert curves["valid"]["mre_mm"][-1] == [1000, 9.0 - 200]

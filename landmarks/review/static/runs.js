@@ -1,5 +1,6 @@
 // The trainings room: the runs of a folder with curves and pictures; stop, resume, and use a run's model.
 import { get, post } from "/static/api.js";
+import { predict } from "/static/cases.js";
 import { curve, short } from "/static/curves.js";
 import { h, icon, t, toast } from "/static/dom.js";
 import { on, session } from "/static/model.js";
@@ -142,7 +143,8 @@ export async function useModel(name) {
   try {
     await post("/api/models", { model: name });
     session.start.model = name;
-    toast(t("model-used", { name }));
+    const untouched = [...session.cases.values()].filter((item) => ["new", "doubtful"].includes(item.state) && !item.problem && !item.missing).map((item) => item.id);
+    toast(t("model-used", { name }), untouched.length ? { actions: [[t("predict-untouched", { count: untouched.length }), () => void predict(untouched)]] } : {});
   } catch (error) {
     toast(error.message, { kind: "bad" });
   }
