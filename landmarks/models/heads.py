@@ -1,5 +1,6 @@
 """Heads: HRNet's branches -> one map a landmark at stride 4."""
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -29,8 +30,29 @@ class V2Head(nn.Module):
         """Maps of all landmarks, or of those that `which` numbers."""
         total = self.join[0](branches[0])
         for conv, x in zip(self.join[1:], branches[1:], strict=True):
-            total = total + functional.interpolate(conv(x), size=total.shape[2:], mode="bilinear", align_corners=False)
+            total = total + _enlarged(conv(x), total.shape[2:])
         return _maps(self.final, functional.relu(self.norm(total), inplace=True), which)
+
+
+def _enlarged(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Bilinear interpolation to `size`; in an ONNX graph as products with two matrices.
+
+    onnxruntime takes a quarter of a film's time for its own operator (docs/results/onnx.md).
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
+    rows, columns = (_interpolation(int(num), int(wanted)) for num, wanted in zip(x.shape[2:], size, strict=True))
+    return rows @ (x @ columns.T)
+
+
+def _interpolation(num: int, wanted: int) -> torch.Tensor:
+    """Matrix [wanted, num] of linear interpolation between pixel centres."""
+    at = np.clip((np.arange(wanted) + 0.5) * num / wanted - 0.5, 0, num - 1)
+    first = np.floor(at).astype(int)
+    matrix = np.zeros((wanted, num), dtype=np.float32)
+    matrix[np.arange(wanted), first] = 1 - (at - first)
+    matrix[np.arange(wanted), np.minimum(first + 1, num - 1)] += at - first
+    return torch.from_numpy(matrix)
 
 
 class Stride4Head(nn.Module):

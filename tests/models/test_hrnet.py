@@ -7,6 +7,7 @@ from torch import nn
 
 from landmarks.config import ModelConfig
 from landmarks.models.build import build_hrnet, build_model
+from landmarks.models.heads import _interpolation
 
 
 @pytest.fixture
@@ -84,3 +85,11 @@ def test_pretrained_from_a_local_file(tmp_path):
         build_model(ModelConfig(backbone="hrnet_w18_small", pretrained=str(tmp_path / "none.pth")), 4)
     with pytest.raises(ValueError, match="unknown HRNet 'hrnet_w7'"):
         build_model(ModelConfig(backbone="hrnet_w7"), 4)
+
+
+@pytest.mark.parametrize(("size", "wanted"), [((8, 6), (16, 12)), ((4, 3), (32, 24)), ((5, 7), (13, 9))])
+def test_interpolation_of_an_exported_graph_is_that_of_the_network(size, wanted):
+    x = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0))
+    found = _interpolation(size[0], wanted[0]) @ x @ _interpolation(size[1], wanted[1]).T
+    expected = torch.nn.functional.interpolate(x, size=wanted, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
