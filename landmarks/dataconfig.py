@@ -75,6 +75,11 @@ class DataConfig:
         low=0,
         below=1,
     )
+    held_out: str = setting(
+        "",
+        "CSV file, column `image`, of the films that are 'valid', as crossval writes it; 'train' is the rest of both splits.",
+        changeable=True,
+    )
     cache: str = setting(
         "auto",
         "Where decoded images are kept: auto (ram or disk, by free memory), ram, disk or none (decode every time).",
@@ -127,7 +132,8 @@ class DataConfig:
 
     def _check_sets(self) -> None:
         """Raises: SettingError where a setting of a single set stands beside `sets`, or two sets have one name."""
-        for name, default in (("root", ""), ("names", ""), ("exclude", ""), ("train_split", "train"), ("val_split", "valid")):
+        own = {"root": "", "names": "", "exclude": "", "held_out": "", "train_split": "train", "val_split": "valid"}
+        for name, default in own.items():
             found = getattr(self, name)
             need(found == default, f"data.{name}", found, f"{default!r} beside data.sets, each of which has its own")
         names = [one.called for one in self.sets]

@@ -71,6 +71,11 @@ class Prediction:
         """The rows of all processes; `over_ranks` merges an array whose rows of other ranks are NaN."""
         return Prediction(**{field.name: over_ranks(getattr(self, field.name)) for field in fields(self)})
 
+    @classmethod
+    def joined(cls, parts: Sequence["Prediction"]) -> "Prediction":
+        """The films of several predictions, one after the other."""
+        return cls(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)})
+
     def films(self, rows: Sequence[int] | np.ndarray) -> "Prediction":
         """These films alone, in this order."""
         rows = np.asarray(rows)

@@ -1,4 +1,11 @@
-"""The data side as reference scripts have it: decode, resize and augment each time, float images and maps from the worker."""
+"""The data side as reference scripts have it, with albumentations.
+
+Each image is decoded, resized and augmented every time; float images and maps come from the worker.
+"""
+
+import os
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks the network for its newest version when imported
 
 import albumentations as A
 import cv2

@@ -1,4 +1,4 @@
-"""Adapt a model to a clinic: its readers' habit is learned from 3 or more corrected films.
+"""Adapt a model to a clinic from 3 or more corrected films: its readers' habit, and the look of its films.
 
 Examples:
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --output runs/clinic
@@ -6,16 +6,19 @@ Examples:
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan
 
 Readers place some landmarks elsewhere by habit. How far, on average, is measured in the frame of the head, shrunk towards
-zero, the more so the fewer films there are, and added to the model's points. Each film is judged by the habit of all
-others; where that does not help, nothing is written. The weights of the network stay as they are.
+zero, the more so the fewer films there are, and added to the model's points. Then the network of a checkpoint is fine-tuned:
+few steps at a low rate with films of the first training mixed in, where they are at hand; an ONNX file keeps its weights.
+Each film is judged by a model and a habit that have not seen it; a step that does not help is left out, and nothing is
+written where none does.
 """
 
-import logging
 from pathlib import Path
 
 from landmarks.commands.arguments import new_parser
+from landmarks.commands.console import write_line
 
-log = logging.getLogger(__name__)
+# Fine-tuning must lower the error with the habit by this factor, and that of most films, to be worth other weights.
+_WORTH = 0.97
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,18 +36,25 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--exclude", default="", help="CSV file image,reason of films to leave out")
     parser.add_argument("--output", type=Path, help="folder of the adapted model")
     parser.add_argument("--coverage", type=float, default=0.9, help="of the error radii (default: 0.9)")
+    parser.add_argument("--no-tuning", action="store_true", help="learn the habit alone, in seconds; the weights stay")
     parser.add_argument("--plan", action="store_true", help="print what more films would bring, and write nothing")
     args = parser.parse_args(argv)
     if not args.plan and args.output is None:
         parser.error("name --output, or --plan")
     if args.output and ((args.output / "checkpoints").exists() or list(args.output.glob("*.onnx"))):
         raise ValueError(f"{args.output}: already holds a model; name another --output")
-    return _adapt(args)
+    from landmarks.engine.stopping import TrainingError
+
+    try:
+        return _adapt(args)
+    except TrainingError as error:
+        write_line(str(error))
+        return 1
 
 
 def _adapt(args) -> int:
     from landmarks.configfile import config_from_dict
-    from landmarks.evaluation.adapt import adapt, protocol_of, write_adapted, write_adapted_onnx
+    from landmarks.evaluation.adapt import common_films, protocol_of, write_adapted, write_adapted_onnx
     from landmarks.evaluation.calibration import calibrate_checkpoint, check_untrained
     from landmarks.formats.reading import read_dataset
     from landmarks.inference.predictor import Predictor
@@ -58,22 +68,43 @@ def _adapt(args) -> int:
     check_untrained(records, trained)
     if args.plan:
         return _plan(predictor, records)
-    made = adapt(predictor, records)
-    print(
-        f"{len(made.before)} films, mean error: {made.before.mean():.3f} {made.unit} before, "
-        f"{made.after.mean():.3f} {made.unit} with the habit of the others"
-    )
-    if not made.helps:
+    base = model_file(args.checkpoint)
+    tuned = not args.no_tuning and base.suffix.lower() == ".pt"
+    made, weights = _chosen(predictor, common_films(predictor, records), base if tuned else None)
+    if made is None:
         print("adapting does not help: these readers place the landmarks as the model does; nothing is written")
         return 0
-    base = model_file(args.checkpoint)
     if base.suffix.lower() == ".onnx":
         path = write_adapted_onnx(base, args.output, predictor.card, made, args.coverage)
     else:
-        path = write_adapted(base, args.output, made.habit)
+        path = write_adapted(base, args.output, made.habit, weights)
         calibrate_checkpoint(path, made.evaluation, args.coverage, protocol_of(predictor.card), trained)
     print(_largest(made.habit), f"adapted model: {path}", sep="\n")
     return 0
+
+
+def _chosen(predictor, records, base: Path | None) -> tuple:
+    """What helps most on films that did not make it, and the weights that belong to it; None for what does not help.
+
+    `base` is the checkpoint to fine-tune, None for the habit alone.
+    """
+    from landmarks.engine.finetune import judge_tuning, open_base, tune, weights_of
+    from landmarks.evaluation.adapt import judge_habit, predict_films
+
+    shape, found, weights = predictor.card.shape, predict_films(predictor, records), None
+    made = judge_habit(shape, found, records)
+    before, unit = float(made.before.mean()), made.unit
+    with_habit = f"{made.after.mean():.3f} {unit} with the habit of the others"
+    print(f"{len(made.before)} films, mean error: {before:.3f} {unit} before, {with_habit}")
+    if base is not None:
+        opened = open_base(base)
+        tuned = judge_tuning(opened, predictor, found, records)
+        print(f"fine-tuned without the film, with the habit of the others: {tuned.after.mean():.3f} {unit}")
+        if tuned.after.mean() < _WORTH * made.after.mean() and (tuned.after < made.after).mean() > 0.5:
+            made, weights = tuned, weights_of(tune(opened, shape, found, records, seed=0))
+        else:
+            print("fine-tuning does not help: the weights stay as they are")
+    return (made, weights) if made.after.mean() < before else (None, None)
 
 
 def _plan(predictor, records) -> int:

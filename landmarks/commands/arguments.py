@@ -28,6 +28,13 @@ def add_settings(parser: argparse.ArgumentParser, whose: str) -> None:
     parser.add_argument("settings", nargs="*", metavar="section.key=value", help=f"settings that override {whose}")
 
 
+def one_model(named: list[Path]) -> Path:
+    """The only one of these model files. Raises: ValueError."""
+    if len(named) > 1 or named[0].suffix.lower() == ".json":
+        raise ValueError(f"--checkpoint: found {', '.join(map(str, named))}; of cervical stages name one model")
+    return named[0]
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file as well")
 

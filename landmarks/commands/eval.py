@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from landmarks.commands.arguments import add_settings, new_parser
+from landmarks.commands.arguments import add_settings, new_parser, one_model
 
 if TYPE_CHECKING:
     from landmarks.config import Config
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from landmarks.evaluation.stress import StressFigures
     from landmarks.inference.predictor import Predictor
 
+_CHECKPOINT = "a .pt file of a run, an exported .onnx or an ensemble.json; repeat it for the mean of several"
 _LANDMARKS = "cervical stages: a landmark model whose points cut out the region (default: the annotated points)"
 _STRESS = "predict at most this many films (default: 50) under 19 corruptions at 3 strengths as well"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = new_parser("eval", __doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True, help="a .pt file of a run, or an exported .onnx")
+    parser.add_argument("--checkpoint", type=Path, required=True, action="append", help=_CHECKPOINT)
     parser.add_argument("--split", default="test", help="train, valid, test, test1, test2 or all (default: test)")
     parser.add_argument("--data-root", help="another data set than the checkpoint's")
     parser.add_argument("--data-format", help="its format: aariz, isbi2015, table or synthetic")
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _evaluate(args, other: list[str]) -> int:
     from landmarks.inference.task import task_of
 
-    return {"landmarks": _evaluate_landmarks, "cvm": _evaluate_stages}[task_of(args.checkpoint)](args, other)
+    return {"landmarks": _evaluate_landmarks, "cvm": _evaluate_stages}[task_of(args.checkpoint[0])](args, other)
 
 
 def _evaluate_stages(args, other: list[str]) -> int:
@@ -69,6 +70,7 @@ def _evaluate_stages(args, other: list[str]) -> int:
 
     if args.stress is not None:
         raise ValueError("--stress: for landmark models alone")
+    args.checkpoint = one_model(args.checkpoint)
     if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
         raise ValueError(f"{args.checkpoint}: a calibration is made for a checkpoint; calibrate that, then export it again")
     words, landmarks = [*other, *args.settings], model_file(args.landmarks) if args.landmarks else None
@@ -100,8 +102,11 @@ def _evaluate_landmarks(args, other: list[str]) -> int:
 
     if args.stress is not None and args.stress < 1:
         raise ValueError(f"--stress: found {args.stress}; write how many films, 1 or more")
-    if args.calibrate and args.checkpoint.suffix.lower() == ".onnx":
-        raise ValueError(f"{args.checkpoint}: error radii are made for a checkpoint; calibrate that, then export it again")
+    first, num = args.checkpoint[0], len(args.checkpoint)
+    if args.calibrate and first.suffix.lower() == ".onnx":
+        raise ValueError(f"{first}: error radii are made for a checkpoint; calibrate that, then export it again")
+    if args.calibrate and (num > 1 or first.suffix.lower() == ".json"):
+        raise ValueError("--calibrate: error radii of several models are made by landmarks crossval; name one checkpoint")
     calibrated = args.calibrate is None
     predictor, config, trained = _open(args.checkpoint, [*other, *args.settings], tta=args.tta, calibrated=calibrated)
     parts = _each_set(config, args.split) if calibrated else [("", args.split, config)]
@@ -110,11 +115,12 @@ def _evaluate_landmarks(args, other: list[str]) -> int:
     if rank_info().rank > 0:
         return 0
     ending = f"_{config.data.format}" if other else ""
-    output = args.output or evaluation_home(args.checkpoint) / f"evaluation_{args.split}{ending}"
+    ending += f"_mean_of_{num}" if num > 1 else ""
+    output = args.output or evaluation_home(first) / f"evaluation_{args.split}{ending}"
     for name, results, stress in found:
         if args.calibrate is not None:
             protocol = results.figures.protocol
-            calibrate_checkpoint(args.checkpoint, results.evaluation, args.calibrate, protocol, trained)
+            calibrate_checkpoint(first, results.evaluation, args.calibrate, protocol, trained)
         _write(output.with_name(f"{output.name}_{name}") if name else output, results, stress)
     return 0
 
@@ -135,10 +141,11 @@ def _judge(predictor: "Predictor", parts: "list[tuple[str, str, Config]]", args)
     from landmarks.evaluation.stress import stress_split
     from landmarks.formats.records import NoSplitError
 
+    models = ", ".join(map(str, args.checkpoint))
     found, lacking = [], [NoSplitError(f"data.sets: no set has a split '{args.split}'")]
     for name, split, config in parts:
         try:
-            results = evaluate_split(predictor, config, split, checkpoint=str(args.checkpoint), views=args.views)
+            results = evaluate_split(predictor, config, split, checkpoint=models, views=args.views)
         except NoSplitError as error:
             lacking.append(error)
             continue
@@ -158,12 +165,17 @@ def _write(output: Path, results: "Results", stress: "StressFigures | None") -> 
 
 
 def evaluate(
-    checkpoint: str | Path, split: str = "test", *, settings: Sequence[str] = (), tta: bool = False, views: bool = False
+    checkpoint: str | Path | Sequence[Path],
+    split: str = "test",
+    *,
+    settings: Sequence[str] = (),
+    tta: bool = False,
+    views: bool = False,
 ) -> "Results":
     """Predicts a split of the checkpoint's data set and compares it with the truth; writes nothing.
 
     Args:
-        checkpoint: a `.pt` file of a run, or an exported `.onnx`.
+        checkpoint: a `.pt` file of a run, an exported `.onnx` or an `ensemble.json`; of several, the mean counts.
         split: train, valid, test, test1, test2 or all.
         settings: each `section.key=value`, overriding the checkpoint's.
         tta: mean of four shifted views.
@@ -178,13 +190,15 @@ def evaluate(
     from landmarks.distributed import leave
     from landmarks.evaluation.split import evaluate_split
 
-    predictor, config, _ = _open(Path(checkpoint), list(settings), tta=tta, calibrated=True)
+    predictor, config, _ = _open(checkpoint, list(settings), tta=tta, calibrated=True)
     results = evaluate_split(predictor, config, split, checkpoint=str(checkpoint), views=views)
     leave()
     return results
 
 
-def _open(checkpoint: Path, words: list[str], *, tta: bool, calibrated: bool) -> "tuple[Predictor, Config, Config]":
+def _open(
+    checkpoint: str | Path | Sequence[Path], words: list[str], *, tta: bool, calibrated: bool
+) -> "tuple[Predictor, Config, Config]":
     """The predictor, its settings with `words` applied, and those that the checkpoint was trained with."""
     from landmarks.configfile import config_from_dict, override_config
     from landmarks.distributed import join
@@ -194,6 +208,6 @@ def _open(checkpoint: Path, words: list[str], *, tta: bool, calibrated: bool) ->
     trained = config_from_dict(predictor.card.settings)
     config = override_config(trained, words)
     if config.data.image_size != predictor.card.image_size:
-        raise ValueError(f"data.image_size: {checkpoint} is made for {list(predictor.card.image_size)} alone")
+        raise ValueError(f"data.image_size: the model is made for {list(predictor.card.image_size)} alone")
     join(predictor.network.device)
     return predictor, config, trained

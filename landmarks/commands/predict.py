@@ -41,9 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         return _predict_crops(args)
     from tqdm import tqdm
 
-    from landmarks.inference.ensemble import load_models
     from landmarks.inference.films import find_films
     from landmarks.inference.job import Job, finish, open_job, predict_share
+    from landmarks.inference.predictor import Predictor
     from landmarks.inference.radii import file_id
     from landmarks.inference.reading import FilmReader
     from landmarks.inference.released import DEFAULT, model_file
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     save = check_formats([name.strip() for name in args.save.split(",") if name.strip()])
     films = tuple(find_films(args.films))
     models = [model_file(named) for named in args.checkpoint or [DEFAULT]]
-    predictor, stages = load_models(models, device=args.device, tta=args.tta), _stage_predictor(args)
+    predictor, stages = Predictor.load(models, device=args.device, tta=args.tta), _stage_predictor(args)
     if predictor.card.licence:
         log.info(f"terms of the model: {predictor.card.licence}")
     settings = _settings(args, [file_id(path) for path in models], size)

@@ -12,6 +12,7 @@ from landmarks.commands.console import set_up_console, write_line
 COMMANDS = {
     "train": "train a model, or resume a run",
     "eval": "evaluate a checkpoint and write report.html",
+    "crossval": "train and judge by cross-validation, and make an ensemble of the models",
     "predict": "find the landmarks in images",
     "analyse": "analyse films: a printable page each, with measurements and norms",
     "superimpose": "lay two films of one patient over each other",

@@ -29,6 +29,7 @@ def read_split(data: DataConfig, split: str, *, seed: int) -> RecordSet:
         val_fraction=data.val_fraction,
         seed=seed,
         hold_out=data.val_split == "valid",  # a run that validates on another split needs no film of 'train' for it
+        held_out=data.held_out,
         exclude=data.exclude,
         landmarks=data.landmarks,
         names=data.names,

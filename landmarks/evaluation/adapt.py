@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from landmarks.checkpointfile import read_checkpoint, write_checkpoint
@@ -19,6 +20,7 @@ from landmarks.inference.onnx import card_metadata
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import known_mean
 from landmarks.prediction import Prediction
+from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +51,18 @@ def adapt(predictor: Predictor, records: RecordSet) -> Adapted:
 
     Raises: DataError where there are too few films or no common landmark, or the model has no shape model.
     """
-    found, records = _predicted(predictor, records)
-    shape, symbols, true_px = predictor.card.shape, records.landmarks.symbols, true_points(records)
-    films = np.arange(len(found))
+    records = common_films(predictor, records)
+    return judge_habit(predictor.card.shape, predict_films(predictor, records), records)
+
+
+def judge_habit(shape: ShapeModel, found: Prediction, records: RecordSet) -> Adapted:
+    """The habit of the readers of N films, and each film with the habit of all others.
+
+    Args:
+        shape: of the model.
+        found: what the model found in these films.
+    """
+    symbols, true_px, films = records.landmarks.symbols, true_points(records), np.arange(len(found))
     moved = Prediction.unknown(len(found), len(symbols))
     for film in films:
         others = films[films != film]
@@ -70,7 +81,8 @@ def adapt(predictor: Predictor, records: RecordSet) -> Adapted:
 
 def learning_curve(predictor: Predictor, records: RecordSet, *, seed: int = 0) -> dict[int, float]:
     """Mean error of films with the habit of n others, by n (0: without a habit); the mean over drawn subsets."""
-    found, records = _predicted(predictor, records)
+    records = common_films(predictor, records)
+    found = predict_films(predictor, records)
     shape, symbols, true_px = predictor.card.shape, records.landmarks.symbols, true_points(records)
     rng, num = np.random.default_rng(seed), len(found)
     curve = {0: float(np.nanmean(unit_errors(evaluate_prediction(records, found))[0]))}
@@ -97,10 +109,15 @@ def forecast(curve: dict[int, float], more: int) -> float:
     return float(min(now, floor + max(slope, 0.0) / (sizes.max() + more)))
 
 
-def write_adapted(base: Path, output: Path, habit: Habit) -> Path:
-    """The base checkpoint with a habit, as checkpoints/best.pt of a folder. Raises: CheckpointError; OSError."""
+def write_adapted(base: Path, output: Path, habit: Habit, weights: dict[str, torch.Tensor] | None = None) -> Path:
+    """The base checkpoint with a habit, and with other weights where there are any, as checkpoints/best.pt of a folder.
+
+    Raises: CheckpointError; OSError.
+    """
     content = read_checkpoint(base)
     content["task"] = content["task"] | {"habit": habit.to_dict()}
+    if weights is not None:
+        content |= {"model": weights, "ema": None}
     path = output / "checkpoints" / "best.pt"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_checkpoint(path, content)
@@ -127,20 +144,29 @@ def protocol_of(card: ModelCard) -> dict:
     return {"split": "films of a clinic, each by the habit of the others", "image_size": list(card.image_size), "tta": False}
 
 
-def _predicted(predictor: Predictor, records: RecordSet) -> tuple[Prediction, RecordSet]:
-    """Predictions and records of the landmarks that both have."""
+def common_films(predictor: Predictor, records: RecordSet) -> RecordSet:
+    """The films with the landmarks that the model has too.
+
+    Raises: DataError where that is too little to adapt to, or the model cannot be adapted.
+    """
     symbols = predictor.landmarks.common_with(records.landmarks)
     if predictor.card.shape is None:
         raise DataError("the base model has no shape model (it was trained on fewer than 30 films); train it on more")
     if predictor.card.habit is not None:
         raise DataError("the base model is adapted already; adapt the model that it comes from")
-    if len(predictor.card.shape.select(symbols).symbols) < 5:
-        raise DataError(f"the films and the model share {len(symbols)} landmarks; five or more are needed")
+    if len(predictor.card.shape.select(symbols).symbols) < ENOUGH_LANDMARKS:
+        least = f"{ENOUGH_LANDMARKS} or more are needed"
+        raise DataError(f"the films and the model share {len(symbols)} landmarks; {least}")
     if len(records.records) < LEAST_FILMS:
         raise DataError(f"found {len(records.records)} films; adapting needs {LEAST_FILMS} or more")
     if left := [symbol for symbol in records.landmarks.symbols if symbol not in symbols]:
         log.warning(f"the model does not know {', '.join(left)}: left out")
+    return records.select(symbols)
+
+
+def predict_films(predictor: Predictor, records: RecordSet) -> Prediction:
+    """What a model finds in films, for their landmarks, all of which it knows."""
     whole = Prediction.unknown(len(records.records), len(predictor.landmarks))
     for film, record in enumerate(tqdm(records.records, desc="films", file=sys.stderr, mininterval=0.5, leave=False)):
         whole.put(np.array([film]), predictor(record.image_path), np.ones(1, bool))
-    return whole.select([predictor.landmarks.index(symbol) for symbol in symbols]), records.select(symbols)
+    return whole.select([predictor.landmarks.index(symbol) for symbol in records.landmarks.symbols])

@@ -125,5 +125,7 @@ def _tex(words: str) -> str:
 
 
 def evaluation_home(model: Path) -> Path:
-    """Folder in which the evaluations of a model file lie: its run's, or one beside an ONNX file."""
+    """Folder in which the evaluations of a model file lie: its run's, an ensemble's own, or one beside an ONNX file."""
+    if model.suffix.lower() == ".json":
+        return model.parent
     return model.with_suffix("") if model.suffix.lower() == ".onnx" else model.parent.parent

@@ -40,6 +40,13 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
         views: films that look doubtful as they are are read in the other views as well, as `predict` does.
     Raises: DataError where the data cannot be used or shares no landmark with the model.
     """
+    evaluation = predict_split(predictor, config, split, views=views)
+    found = protocol(predictor, config, split, evaluation, views=views)
+    return judge(evaluation, found, predictor.calibration, checkpoint=checkpoint)
+
+
+def predict_split(predictor: Predictor, config: Config, split: str, *, views: bool = False) -> Evaluation:
+    """The same without figures."""
     records, dataset = open_dataset(config.data, split, augment=None, seed=config.train.seed)
     columns, records = common_landmarks(predictor.landmarks, records)
     here = rank_info()
@@ -57,9 +64,7 @@ def evaluate_split(predictor: Predictor, config: Config, split: str, *, checkpoi
     )
     if views:
         _read_doubtful(predictor, records, prediction)
-    evaluation = evaluate_prediction(records, prediction.select(columns))
-    protocol = _protocol(predictor, config, split, evaluation, views)
-    return judge(evaluation, protocol, predictor.calibration, checkpoint=checkpoint)
+    return evaluate_prediction(records, prediction.select(columns))
 
 
 def _read_doubtful(predictor: Predictor, records: RecordSet, prediction: Prediction) -> None:
@@ -76,7 +81,8 @@ def _read_doubtful(predictor: Predictor, records: RecordSet, prediction: Predict
             log.info(f"{record.image_path}: {reading.view if reading.is_cephalogram else 'not recognised as a cephalogram'}")
 
 
-def _protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation, views: bool) -> Protocol:
+def protocol(predictor: Predictor, config: Config, split: str, evaluation: Evaluation, *, views: bool = False) -> Protocol:
+    """How an evaluation was made."""
     known, sets = np.isfinite(evaluation.error_px), single_sets(config.data)
     return Protocol(
         format=" + ".join(sets) if config.data.sets else config.data.format,

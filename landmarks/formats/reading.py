@@ -10,7 +10,7 @@ from landmarks.formats import FORMATS
 from landmarks.formats.exclusions import read_exclusions, unknown_ids
 from landmarks.formats.names import read_names, rename
 from landmarks.formats.records import DataError, Record, RecordSet, ground_truth
-from landmarks.formats.splits import films_of_split
+from landmarks.formats.splits import DEVELOPMENT, EVERY_FOLD, development_films, films_of_split
 from landmarks.formats.survey import TRUTH, Film, Survey
 from landmarks.schema import GROUPS, LandmarkSet
 
@@ -74,6 +74,7 @@ def read_dataset(
     val_fraction: float = 0.1,
     seed: int = 0,
     hold_out: bool = True,
+    held_out: str | Path = "",
     exclude: str | Path = "",
     landmarks: tuple[str, ...] = (),
     names: str = "",
@@ -84,6 +85,7 @@ def read_dataset(
         split: a split that the set names, 'all', or train and valid, cut by `val_fraction` and `seed` where it names none.
         ground_truth: mean, senior or junior reader, or official (the rule of the Aariz authors).
         hold_out: whether 'valid' is held out of 'train' where the set names splits but no 'valid'.
+        held_out: CSV file with a column `image`: these films are 'valid', and 'train' is the rest of both splits.
         exclude: CSV file `image,reason` of images to leave out.
         landmarks: symbols or groups, in this order; empty means all.
         names: YAML file `name: symbol`, or "usual" or "isbi_numbers", where the set calls its landmarks by other names.
@@ -93,21 +95,39 @@ def read_dataset(
     >>> records.records[0].points_px.shape  # doctest: +SKIP
     (19, 2)
     """
-    survey = survey_dataset(data_format, Path(root), names=names)
-    _check_truth(survey, ground_truth, data_format)
-    survey.stop_at_first(split)
-    films, note = films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
+    survey = _checked_truth(survey_dataset(data_format, Path(root), names=names), ground_truth, data_format)
+    films, note = _films(survey, split, held_out, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
     notes = [*survey.notes, note]
     if exclude:
-        films, note = _without_excluded(survey, films, Path(exclude).expanduser())
+        films, note = without_excluded(survey, films, Path(exclude).expanduser())
         notes.append(note)
     if not films:
         raise DataError(f"{root}: no images in split '{split}'")
-    records = tuple(_record(film, ground_truth) for film in films)
-    return _chosen(RecordSet(landmarks=survey.landmarks, records=records, note="\n".join(filter(None, notes))), landmarks)
+    records, note = tuple(_record(film, ground_truth) for film in films), "\n".join(filter(None, notes))
+    return _chosen(RecordSet(landmarks=survey.landmarks, records=records, note=note), landmarks)
 
 
-def _without_excluded(survey: Survey, films: list[Film], path: Path) -> tuple[list[Film], str]:
+def _films(
+    survey: Survey, split: str, held_out: str | Path, *, val_fraction: float, seed: int, hold_out: bool
+) -> tuple[list[Film], str]:
+    """The films of a split, and a line for the user; a list of held-out films divides 'train' and 'valid' anew."""
+    if not held_out or split not in DEVELOPMENT:
+        survey.stop_at_first(split)
+        return films_of_split(survey, split, val_fraction=val_fraction, seed=seed, hold_out=hold_out)
+    if str(held_out) == EVERY_FOLD:
+        raise DataError(
+            f"split '{split}': each of its images was held out from one model of this ensemble and known to the others; "
+            "crossval has written their out-of-fold figures; choose another split"
+        )
+    films = development_films(survey)
+    for part in {film.split for film in films}:
+        survey.stop_at_first(part)
+    listed = read_exclusions(Path(held_out).expanduser(), setting="data.held_out").keys()
+    note = unknown_ids(listed, set().union(*(_names(film, survey.root) for film in films)), setting="data.held_out")
+    return [film for film in films if bool(_names(film, survey.root) & listed) == (split == "valid")], note
+
+
+def without_excluded(survey: Survey, films: list[Film], path: Path) -> tuple[list[Film], str]:
     """The films that an exclusion list leaves, and a line about ids in it that name no film."""
     excluded = read_exclusions(path).keys()
     note = unknown_ids(excluded, set().union(*(_names(film, survey.root) for film in survey.films)))
@@ -119,10 +139,12 @@ def chosen_symbols(every: LandmarkSet, names: tuple[str, ...]) -> tuple[str, ...
     return tuple(symbol for name in names for symbol in every.members(name)) if names else every.symbols
 
 
-def _check_truth(survey: Survey, truth: str, data_format: str) -> None:
+def _checked_truth(survey: Survey, truth: str, data_format: str) -> Survey:
+    """The survey. Raises: DataError where the format has no such rule for the ground truth."""
     if survey.truths and truth not in survey.truths:
         words = f"{', '.join(survey.truths[:-1])} or {survey.truths[-1]}"
         raise DataError(f"data.ground_truth: {truth} is no rule of the format {data_format}; use {words}")
+    return survey
 
 
 def _chosen(found: RecordSet, names: tuple[str, ...]) -> RecordSet:

@@ -5,6 +5,11 @@ import numpy as np
 from landmarks.formats.records import DataError, NoSplitError
 from landmarks.formats.survey import Film, Survey
 
+# The splits that a model is made with; others are kept for tests.
+DEVELOPMENT = ("train", "valid")
+# `data.held_out` of several models of which each was trained without other images.
+EVERY_FOLD = "every fold"
+
 
 def films_of_split(survey: Survey, split: str, *, val_fraction: float, seed: int, hold_out: bool) -> tuple[list[Film], str]:
     """The films, and a line for the user where the validation part is held out although the set names splits.
@@ -16,7 +21,7 @@ def films_of_split(survey: Survey, split: str, *, val_fraction: float, seed: int
     films = survey.films
     if split == "all":
         return films, ""
-    part = split in ("train", "valid")
+    part = split in DEVELOPMENT
     if not survey.splits:
         if not part:
             raise NoSplitError(
@@ -37,6 +42,14 @@ def films_of_split(survey: Survey, split: str, *, val_fraction: float, seed: int
         there = ", ".join(sorted({film.split for film in films})) or "none"
         raise NoSplitError(f"{survey.root}: no images of split '{split}'; there are {there}")
     return own, ""
+
+
+def development_films(survey: Survey) -> list[Film]:
+    """The films of 'train' and 'valid' together; all where the set names no splits. Raises: DataError where there is none."""
+    films = [film for film in survey.films if not survey.splits or film.split in DEVELOPMENT]
+    if not films:
+        raise DataError(f"{survey.root}: no images of split 'train'")
+    return films
 
 
 def hold_out_valid(films: list[Film], split: str, fraction: float, seed: int) -> list[Film]:

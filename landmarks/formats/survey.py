@@ -37,6 +37,8 @@ class Film:
     path: Path
     split: str = "all"
     device: str = "unknown"
+    patient: str = ""
+    """Whose head it is, where the set says it: films of one patient belong into one split."""
     pixel_size: tuple[float, float] | None = None
     """(sx, sy) in mm, or None where unknown."""
     readers: dict[str, np.ndarray] = field(default_factory=dict)

@@ -19,7 +19,7 @@ from landmarks.schema import GROUPS, LandmarkSet
 
 LANDMARKS = None  # the header names them
 KEEPS = ("device", "pixel_size", "split")
-_KNOWN = ("image", "pixel_size", "pixel_size_x", "pixel_size_y", "device", "split")
+_KNOWN = ("image", "pixel_size", "pixel_size_x", "pixel_size_y", "device", "patient", "split")
 _SPLITS = ("train", "valid", "test", "test1", "test2")
 _SPLIT_WORDS = {"training": "train", "val": "valid", "validation": "valid", "dev": "valid", "testing": "test"}
 _DECIMALS = 6
@@ -66,12 +66,13 @@ def write(survey: Survey, root: Path) -> None:
     columns = [f"{symbol}_{axis}" for symbol in survey.landmarks.symbols for axis in "xy"]
     sizes = _pixel_sizes(survey.films)
     columns = ["image", *columns, *dict.fromkeys(name for size in sizes for name in size), "device"]
+    columns += ["patient"] if any(film.patient for film in survey.films) else []
     columns += ["split"] if survey.splits else []
     columns += list(dict.fromkeys(name for film in survey.films for name in film.extra))
     rows = []
     for film, size in zip(survey.films, sizes, strict=True):
         row = film.extra | {"image": film.path.relative_to(root / "images").as_posix(), "device": film.device}
-        row |= size | {"split": "" if film.split == "all" else film.split}
+        row |= size | {"split": "" if film.split == "all" else film.split, "patient": film.patient}
         for symbol, point in zip(survey.landmarks.symbols, mean_points(film), strict=True):
             if np.isfinite(point).all():
                 row[f"{symbol}_x"], row[f"{symbol}_y"] = (repr(round(float(v), _DECIMALS)) for v in point)
@@ -180,6 +181,7 @@ def _scan_row(
         path=path,
         split=_SPLIT_WORDS.get(row.get("split", "").lower(), row.get("split", "").lower()) or "all",
         device=row.get("device") or "unknown",
+        patient=row.get("patient", ""),
         pixel_size=_scan_pixel_size(survey, table, line, row, name, resized.stretch if resized else (1.0, 1.0)),
         readers={TRUTH: _scan_points(survey, table, line, row, name)},
         resized=resized,

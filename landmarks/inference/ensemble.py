@@ -1,24 +1,39 @@
-"""Several networks as one: the mean of their maps."""
+"""Several networks as one: the mean of their maps; and the file that names the models of an ensemble.
 
+`ensemble.json` holds `models`, each with `file` (relative to the file itself) and `id` (its hash), and `calibration`.
+"""
+
+import json
+import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from landmarks.formats.splits import EVERY_FOLD
+from landmarks.inference.card import ModelCard, ModelFileError
 from landmarks.inference.decode import decode_maps
-from landmarks.inference.predictor import Network, Predictor
+from landmarks.inference.radii import Calibration, calibration_dict, calibration_from_dict, file_id
+from landmarks.jsonfile import write_json
 from landmarks.prediction import Decoded
+
+if TYPE_CHECKING:
+    from landmarks.inference.predictor import Network
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".json"
+FILE_NAME = "ensemble.json"
+_VERSION = 1
 
 
 class MeanNetwork:
     """Predicts with every network and averages the maps; see `predictor.Network`."""
 
-    def __init__(self, networks: Sequence[Network]) -> None:
-        self.networks = list(networks)
-        # error radii of one network do not hold for a mean of several
-        self.card = replace(networks[0].card, calibration=None)
-        self.device = networks[0].device
+    def __init__(self, networks: Sequence["Network"], card: ModelCard) -> None:
+        self.networks, self.card, self.device = list(networks), card, networks[0].device
 
     def maps(self, images: np.ndarray) -> np.ndarray:
         """uint8 [B, 1, H, W] -> float32 maps [B, K, H/4, W/4]."""
@@ -31,22 +46,68 @@ class MeanNetwork:
         return decode_maps(self.maps(images), sigma)
 
 
-def load_models(paths: Sequence[Path], *, device: str = "auto", tta: bool = False) -> Predictor:
-    """One model, or the mean of several models' maps.
+def mean_card(cards: Sequence[ModelCard], files: Sequence[Path], calibration: Calibration | None = None) -> ModelCard:
+    """The card of the mean of several models: that of the first, with the error radii of the ensemble alone.
 
-    Raises: ValueError where a file cannot be used, or the models do not fit together.
-
-    Example:
-        predictor = load_models([Path("a.pt"), Path("b.onnx")])
+    Raises: ModelFileError where the models do not fit together.
     """
-    models = [Predictor.load(path, device=device, tta=tta) for path in paths]
-    first = models[0].card
-    for path, model in zip(paths, models, strict=True):
+    first = cards[0]
+    for file, card in zip(files, cards, strict=True):
         for name, found, wanted in (
-            ("landmarks", model.card.landmarks.symbols, first.landmarks.symbols),
-            ("input size", model.card.image_size, first.image_size),
-            ("sigma", model.card.sigma, first.sigma),
+            ("landmarks", card.landmarks.symbols, first.landmarks.symbols),
+            ("input size", card.image_size, first.image_size),
+            ("sigma", card.sigma, first.sigma),
+            ("a clinic's habit", card.habit is not None, first.habit is not None),
         ):
             if found != wanted:
-                raise ValueError(f"{path}: {name} differs from that of {paths[0]}; predict with them separately")
-    return models[0] if len(models) == 1 else Predictor(MeanNetwork([model.network for model in models]), tta=tta)
+                raise ModelFileError(f"{file}: {name} differs from that of {files[0]}; predict with them separately")
+    # error radii of one network do not hold for a mean of several
+    names = "; ".join(card.checkpoint for card in cards)
+    return replace(first, settings=_common_settings(cards), calibration=calibration, checkpoint=names)
+
+
+def _common_settings(cards: Sequence[ModelCard]) -> dict:
+    settings = cards[0].settings
+    if len({card.settings.get("data", {}).get("held_out", "") for card in cards}) > 1:
+        settings = settings | {"data": settings["data"] | {"held_out": EVERY_FOLD}}
+    return settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ensemble:
+    """What an ensemble's file names."""
+
+    models: tuple[Path, ...]
+    calibration: Calibration | None
+
+
+def write_ensemble(path: Path, models: Sequence[Path], calibration: Calibration | None) -> None:
+    """Models below the file's folder as one ensemble. Raises: OSError."""
+    named = [{"file": model.relative_to(path.parent).as_posix(), "id": file_id(model)} for model in models]
+    radii = None if calibration is None else calibration_dict(calibration)
+    write_json(path, {"version": _VERSION, "models": named, "calibration": radii})
+
+
+def read_ensemble(path: Path) -> Ensemble:
+    """The models of an ensemble; its error radii are left out, with a log line, where a model is not the same any more.
+
+    Raises: ModelFileError.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        models = tuple(path.parent / part["file"] for part in content["models"])
+        known = [part["id"] for part in content["models"]]
+        calibration = calibration_from_dict(content["calibration"]) if content["calibration"] else None
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelFileError(f"{path}: no ensemble of this project ({type(error).__name__}); name its ensemble.json") from error
+    if not models:
+        raise ModelFileError(f"{path}: names no model")
+    for model, digest in zip(models, known, strict=True):
+        if not model.is_file():
+            raise ModelFileError(f"{model}: no such file, but {path} names it; keep the ensemble's folder together")
+        if calibration is not None and file_id(model) != digest:
+            log.warning(f"{path}: error radii were made with another {model}; not used")
+            calibration = None
+    return Ensemble(models=models, calibration=calibration)

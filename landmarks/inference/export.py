@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import torch
 from torch import nn
 
 from landmarks.inference.card import ModelCard, ModelFileError
-from landmarks.inference.network import TorchNetwork, open_checkpoint
+from landmarks.inference.ensemble import mean_card
+from landmarks.inference.network import MeanModel, TorchNetwork, open_checkpoint
 from landmarks.inference.onnx import INPUT, OUTPUT, OnnxNetwork, card_metadata, read_sealed, sealed
+from landmarks.inference.opening import model_files
 from landmarks.wholefile import put_in_place
 
 log = logging.getLogger(__name__)
@@ -32,20 +35,24 @@ class Exported:
     """Between maps of torch and of onnxruntime, over batches of 1, 2 and 3."""
 
 
-def export_onnx(checkpoint: Path, output: Path, *, half: bool = False, licence: str = "", text: str = "") -> Exported:
+def export_onnx(
+    checkpoint: Path | Sequence[Path], output: Path, *, half: bool = False, licence: str = "", text: str = ""
+) -> Exported:
     """Writes a checkpoint's network as an ONNX file with its card and error radii, and checks what was written.
 
     Args:
+        checkpoint: a `.pt` file, an `ensemble.json` or several files; of several networks the graph averages the maps.
         half: stores weights in half precision, which halves the file; the arithmetic stays in single precision.
         licence: terms under which the model may be used.
         text: model card in Markdown.
-    Raises: CheckpointError; ModelFileError where `onnx` is not installed or the result differs from torch.
+    Raises: CheckpointError; ModelFileError where `onnx` is not installed, the models do not fit together or the result
+        differs from torch.
     """
     check_name(output)
-    reference = open_checkpoint(checkpoint, device="cpu", overrides=["train.precision=fp32"])
+    reference = _open_torch(checkpoint)
     card = replace(reference.card, precision="fp16" if half else "fp32", licence=licence, text=text)
     if card.calibration is None:
-        log.warning(f"{checkpoint}: no error radii; make them first with: landmarks eval --calibrate 0.9")
+        log.warning(f"{output}: without error radii, as the checkpoint has none; landmarks eval --calibrate 0.9 makes them")
     content = onnx_bytes(reference, card)
     exported = OnnxNetwork(content, str(output), device="cpu")
     films = [smooth_noise(card.image_size, num) for num in (1, 2, 3)]
@@ -72,6 +79,19 @@ def write_whole(output: Path, content: bytes) -> None:
         put_in_place(part, output)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _open_torch(named: Path | Sequence[Path]) -> TorchNetwork:
+    """One network in torch, the mean of several where several are named."""
+    files, calibration = model_files(named)
+    for file in files:
+        if file.suffix.lower() == ".onnx":
+            raise ModelFileError(f"{file}: exported already; name the checkpoint that it comes from")
+    networks = [open_checkpoint(file, device="cpu", overrides=["train.precision=fp32"]) for file in files]
+    if len(networks) == 1 and calibration is None:
+        return networks[0]
+    card = mean_card([network.card for network in networks], files, calibration)
+    return TorchNetwork(MeanModel([network.model for network in networks]), card, device=torch.device("cpu"))
 
 
 def onnx_bytes(network: TorchNetwork, card: ModelCard) -> bytes:

@@ -41,6 +41,17 @@ class TorchNetwork:
         return forward_in_parts(self.model, torch.from_numpy(images), self._device, self.card.precision)
 
 
+class MeanModel(nn.Module):
+    """The mean of several models' maps, as one module that can be exported."""
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.stack([model(images) for model in self.models]).mean(dim=0)
+
+
 def open_checkpoint(
     path: Path, *, device: str | None = "auto", overrides: Sequence[str] = (), calibrated: bool = True
 ) -> TorchNetwork:

@@ -12,10 +12,9 @@ import numpy as np
 from landmarks.habit import with_habit
 from landmarks.inference.card import ModelCard
 from landmarks.inference.decode import decode_maps
-from landmarks.inference.onnx import open_onnx
+from landmarks.inference.opening import open_network
 from landmarks.inference.prepare import gray_film, prepare
 from landmarks.inference.radii import Calibration, fitting, radii_px
-from landmarks.inference.released import model_file
 from landmarks.inference.view import Reading, read_in_view
 from landmarks.plausible import place_again, single_peaks
 from landmarks.prediction import NO_SHIFT, Decoded, Prediction, predict_points
@@ -62,30 +61,24 @@ class Predictor:
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path | Sequence[str | Path],
         *,
         device: str | None = "auto",
         tta: bool = False,
         overrides: Sequence[str] = (),
         calibrated: bool = True,
     ) -> "Predictor":
-        """A checkpoint `.pt`, an exported `.onnx` or a released model by name, with its error radii where it has any that fit.
+        """A model with its error radii, where it has any that fit.
 
         Args:
+            path: a checkpoint `.pt`, an exported `.onnx`, an `ensemble.json` or a released model by name; of several, the
+                mean of their maps counts.
             device: auto, cpu or cuda; None takes the checkpoint's `train.device`.
             overrides: settings `section.key=value` that override a checkpoint's settings; an ONNX file has its own for good.
             calibrated: whether to use error radii.
-        Raises: ValueError where the file, the device or a setting cannot be used.
+        Raises: ValueError where a file, the device or a setting cannot be used, or models do not fit together.
         """
-        if not isinstance(path, str | Path):
-            raise ValueError(f"model: found {type(path).__name__}; give the path of a checkpoint (.pt) or of an ONNX file")
-        path = model_file(path)
-        if path.suffix.lower() == ".onnx":
-            network = open_onnx(path, device=device or "auto")
-        else:
-            from landmarks.inference.network import open_checkpoint  # torch is not needed for ONNX
-
-            network = open_checkpoint(path, device=device, overrides=overrides, calibrated=calibrated)
+        network = open_network(path, device=device, overrides=overrides, calibrated=calibrated)
         card = network.card
         calibration = fitting(card.calibration, card.image_size, tta=tta) if calibrated else None
         return cls(network, tta=tta, calibration=calibration)

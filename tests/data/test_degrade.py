@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from landmarks.config import AugmentConfig
-from landmarks.data import degrade, objects
+from landmarks.data import augment, degrade, objects
 from landmarks.data.augment import _KINDS, Appearance, degrade_film
 
 KINDS = [kind for kind, _, _ in _KINDS]
@@ -59,7 +59,44 @@ def test_off_changes_nothing_and_draws_nothing(film):
     np.testing.assert_array_equal(Appearance(silent)(film, 3), film)
     assert sum((plain(film, seed) != both(film, seed)).any() for seed in range(20)) >= 18
     rng = np.random.default_rng(0)
-    assert sum(degrade_film(film, 0.5, rng) is film for _ in range(400)) in range(160, 240)
+    made = [degrade_film(film, 0.5, rng) for _ in range(400)]
+    assert sum(image is film and table is None for image, table in made) in range(160, 240)
+
+
+def test_one_table_does_what_several_passes_do(film, monkeypatch):
+    """Tone, negative, and the sample's own brightness and gamma, in one pass or one after the other."""
+    settings = AugmentConfig(degrade=1, noise=0, blur=0)
+    kinds = ((degrade.tone, 1, 1.0), (degrade.negative, 1, 1.0))
+    monkeypatch.setattr(augment, "_KINDS", kinds)
+    monkeypatch.setattr(augment, "_MOST_KINDS", 2)
+    joined = [Appearance(settings)(film, seed) for seed in range(20)]
+    monkeypatch.setattr(augment, "_TABLES", {})
+    for seed, image in enumerate(joined):
+        np.testing.assert_array_equal(Appearance(settings)(film, seed), image)
+
+
+def test_tone_stays_in_the_range_of_grays_and_follows_its_settings():
+    rng = np.random.default_rng(0)
+    tables = [augment.tone_table(AugmentConfig(brightness=0.2, contrast=0.2, gamma=0), rng) for _ in range(400)]
+    changed = np.array([table for table in tables if table is not None], dtype=int)
+    assert len(changed) in range(290, 350), "80 %"
+    assert changed[:, 0].max() in range(45, 52), "brighter by a fifth at most"
+    assert (np.diff(changed, axis=1) >= 0).all()
+    assert (changed[:, -1] - changed[:, 0]).min() in range(200, 210), "contrast lower by a fifth at most"
+    gamma = AugmentConfig(brightness=0, contrast=0, gamma=0.3)
+    bent = [table for _ in range(400) if (table := augment.tone_table(gamma, rng)) is not None]
+    assert len(bent) in range(160, 240), "half of them"
+    assert {(table[0], table[-1]) for table in bent} == {(0, 255)}
+    assert {np.sign(int(table[64]) - 64) for table in bent} >= {-1, 1}
+
+
+def test_rectangles_and_noise_are_drawn_as_often_as_asked(film):
+    erased = AugmentConfig(brightness=0, contrast=0, gamma=0, noise=0, blur=0, erase=0.5)
+    share = [np.mean(Appearance(erased)(film, seed) != film) for seed in range(200)]
+    assert sum(part > 0 for part in share) in range(75, 125)
+    assert 0.005 < np.mean([part for part in share if part]) < 0.12
+    noisy = AugmentConfig(brightness=0, contrast=0, gamma=0, noise=0.1, blur=0)
+    assert sum((Appearance(noisy)(film, seed) != film).any() for seed in range(200)) in range(75, 125)
 
 
 def test_objects_are_drawn_inside_the_film_and_leave_most_of_it(film):
