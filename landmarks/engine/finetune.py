@@ -32,6 +32,7 @@ from landmarks.schema import LandmarkSet
 from landmarks.shape import ShapeModel
 from landmarks.tasks.saved import load_model
 from landmarks.tasks.task import Network, Task
+from landmarks.trainconfig import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -111,12 +112,21 @@ def tune(base: Base, shape: ShapeModel, found: Prediction, records: RecordSet, *
 
 
 def _settings(base: Base) -> Config:
-    train = replace(
-        base.config.train, epochs=1, batch_size=_BATCH, accumulate=1, lr=_RATE, warmup_epochs=0.1, batch_norm="frozen",
-        ema_epochs=0, recompute="none", compile=False, memory_limit="",
-    )  # fmt: skip
-    data = replace(base.config.data, cache="none", on_error="stop", workers=0)
-    return replace(base.config, train=train, data=data, model=replace(base.config.model, init_from=str(base.path)))
+    before = base.config.train
+    train = TrainConfig(
+        epochs=1,
+        batch_size=_BATCH,
+        lr=_RATE,
+        warmup_epochs=0.1,
+        batch_norm="frozen",
+        ema_epochs=0,
+        precision=before.precision,
+        device=before.device,
+        threads=before.threads,
+        channels_last=before.channels_last,
+    )
+    data = replace(base.config.data, cache="none", workers=0)
+    return replace(base.config, train=train, data=data, model=replace(base.config.model, init_from=str(base.path)), stages=())
 
 
 def _batches(dataset: CephalogramDataset, num_new: int, seed: int) -> Iterator[Sample]:
