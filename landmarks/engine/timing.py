@@ -1,5 +1,6 @@
 """How long a run takes, before it runs: a few real steps of each stage, one validation's images and one saved state."""
 
+import contextlib
 import copy
 import itertools
 import logging
@@ -105,7 +106,8 @@ def time_stages(
     save = _time_save(learner, folder)
     times, opened = [], None
     for position, found in enumerate(stage_settings(recipe)):
-        timed = _time_stage(found, learner, train, valid, save, steps)
+        with _unsaid():
+            timed = _time_stage(found, learner, train, valid, save, steps)
         sizes = (found.data.image_size, largest_size(found.data))
         same = sizes == opened or (found.data.cache in ("auto", "disk") and is_on_disk(train.records, found.data))
         opened, epochs = sizes, recipe.stages[position].epochs if recipe.stages else recipe.train.epochs
@@ -115,6 +117,18 @@ def time_stages(
     learner.optimizer.zero_grad(set_to_none=True)
     learner.load_state_dict(before)
     return times
+
+
+@contextlib.contextmanager
+def _unsaid() -> Iterator[None]:
+    """Without the lines of the small cache that is read for the few steps: they would look like the run's."""
+    lines = logging.getLogger("landmarks.data")
+    level = lines.level
+    lines.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        lines.setLevel(level)
 
 
 def _time_stage(settings: Config, learner: Learner, train: RecordSet, valid: RecordSet, save: float, steps: int) -> StageTime:
