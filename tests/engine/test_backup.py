@@ -1,17 +1,20 @@
 """What a run leaves beside its checkpoints: a verified copy on another disk, its log, and how long it takes."""
 
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 
 from landmarks.checkpointfile import verify_checkpoint
+from landmarks.commands import plan
 from landmarks.config import Stage
+from landmarks.configfile import save_config
 from landmarks.engine.build import prepare_run
 from landmarks.engine.learner import Learner
 from landmarks.engine.soak import compare_runs
 from landmarks.engine.stopping import Stopped
-from landmarks.engine.timing import announce_time, time_line, time_stages, time_table
+from landmarks.engine.timing import announce_time
 from landmarks.engine.trainer import fit
 
 
@@ -73,16 +76,18 @@ def test_timing_changes_nothing_of_the_run(quick_config, tmp_path, caplog):
     assert compare_runs(tmp_path / "plain", tmp_path / "timed") == []
 
 
-def test_the_table_of_times_adds_up(quick_config, tmp_path):
-    run = prepare_run(changed(quick_config, train={"epochs": 7, "validate_every": 7}), tmp_path, resume=None)
-    (found,) = time_stages(run.recipe, run.learner, run.train.records, run.valid.records, tmp_path, steps=3)
-    run.close()
-    assert found.epochs == 7
-    assert 0 < found.loading < 1
-    assert found.epoch > found.step > 0
-    assert found.seconds == pytest.approx(found.opening + 7 * (found.epoch + found.others))
-    assert not list(tmp_path.glob(".time_*"))
-    times = [replace(found, epochs=2), replace(found, epochs=3)]
-    table = time_table(times).splitlines()
-    assert [line.split()[0] for line in table[2:]] == ["1", "2", "all"]
-    assert "% of it loading" in time_line(times)
+def test_plan_says_the_time_of_every_stage(quick_config, tmp_path, capsys):
+    stages = (Stage(epochs=2), Stage(epochs=5, changes={"data": {"image_size": (96, 64)}}))
+    save_config(replace(quick_config, stages=stages), tmp_path / "staged.yaml")
+    words = ["train.validate_every=7", "train.time_steps=2"]
+    assert plan.main(["--config", str(tmp_path / "staged.yaml"), "--time", "--json", str(tmp_path / "time.json"), *words]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in table[2:]] == ["1", "2", "all", "the"]
+    assert "% of it loading" in table[-1]
+    found = json.loads((tmp_path / "time.json").read_text())
+    for one, epochs in zip(found["stages"], (2, 5), strict=True):
+        assert one["epochs"] == epochs
+        assert 0 < one["loading"] < 1
+        assert one["epoch"] > one["step"] > 0
+        assert one["seconds"] == pytest.approx(one["opening"] + epochs * (one["epoch"] + one["others"]))
+    assert found["seconds"] == pytest.approx(sum(one["seconds"] for one in found["stages"]))
