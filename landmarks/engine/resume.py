@@ -107,6 +107,7 @@ def restore(run: Run, saved: dict, source: Path) -> str:
         why = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{source}: does not fit these settings ({why})") from error
     progress = run.progress
+    _bring_best(run, source.parent / "best.pt")
     best = "none yet" if progress.best is None else f"{progress.best:.4f}"
     if progress.finished or progress.epoch >= run.config.train.epochs:
         return f"{source}: this run is already finished ({progress.epoch} epochs, best {best})"
@@ -114,3 +115,17 @@ def restore(run: Run, saved: dict, source: Path) -> str:
         f"resumed from {source}: epoch {progress.epoch + 1} of {run.config.train.epochs}, step {progress.step}, "
         f"learning rate {run.learner.optimizer.param_groups[0]['lr']:.3g}, best {best} at epoch {progress.best_epoch}"
     )
+
+
+def _bring_best(run: Run, best: Path) -> None:
+    """A run that resumes in another folder, such as from its backup, brings its best checkpoint along."""
+    is_own = best.parent.resolve() == run.checkpoints.folder.resolve()
+    if is_own or run.learner.ranks.rank > 0 or run.progress.best is None or not best.is_file():
+        return
+    try:
+        content = read_checkpoint(best)
+    except CheckpointError as error:
+        log.warning(f"not used: {error}")
+        return
+    if content["progress"]["best_epoch"] == run.progress.best_epoch:
+        run.checkpoints.save(best.name, content)
