@@ -58,9 +58,10 @@ def default_window(pixels: np.ndarray) -> tuple[float, float]:
     low, high = (float(value) for value in np.percentile(sample, _PERCENTILES))
     lowest, highest = float(sample.min()), float(sample.max())
     if lowest >= 0:
-        ranges = [2.0**bits - 1 for bits in _DEPTHS]
-        if pixels.dtype.kind == "f":
-            ranges = [1.0, *ranges]
+        is_float = pixels.dtype.kind == "f"
+        # the bits below the film's own are zero in all values of files that hold it shifted up
+        unit = 1 if is_float else _lowest_bit(int(np.bitwise_or.reduce(sample)))
+        ranges = [*([1.0] if is_float else []), *(2.0**bits - unit for bits in _DEPTHS)]
         white = next((white for white in ranges if highest <= white), 0.0)
         if white and high - low >= _FILLED * white:
             return 0.0, white
@@ -69,7 +70,11 @@ def default_window(pixels: np.ndarray) -> tuple[float, float]:
 
 def is_whole_depth(low: float, high: float) -> bool:
     """Whether black and white are those of a depth, so that a film reads as the same film of 8 bits does."""
-    return low == 0 and (high == 1 or high in [2.0**bits - 1 for bits in _DEPTHS])
+    return low == 0 and (high == 1 or int(high) + _lowest_bit(int(high)) in [2**bits for bits in _DEPTHS])
+
+
+def _lowest_bit(value: int) -> int:
+    return value & -value or 1
 
 
 def too_few_levels(gray: np.ndarray) -> str:

@@ -72,6 +72,7 @@ def kinds(gray: np.ndarray) -> dict[str, tuple[object, dict]]:
         "12.png": (Image.fromarray((gray.astype(np.uint32) * 4095 // 255).astype(np.uint16)), {}),
         "14.tif": (Image.fromarray((gray.astype(np.uint32) * 16383 // 255).astype(np.uint16)), {}),
         "8in16.png": (Image.fromarray(deep), {}),
+        "shifted.png": (Image.fromarray(deep * 16), {}),
         "float.tif": (Image.fromarray((gray / 255).astype(np.float32)), {}),
         "int.tif": (Image.fromarray(gray.astype(np.int32) * 257), {}),
         "palette.png": (palette, {}),
