@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from landmarks.wholefile import put_in_place
+
 
 def plain(value):
     """Dataclasses as objects, arrays as lists, NaN as null, infinity as the word "infinite"."""
@@ -32,5 +34,8 @@ def json_text(content: dict) -> str:
     return json.dumps(plain(content), allow_nan=False)
 
 
-def write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+def write_json(path: Path, content) -> None:
+    """A dict or a dataclass; the file is the old or the new one, never half of it."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(json.dumps(plain(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    put_in_place(part, path)

@@ -14,9 +14,11 @@ from torch.utils.data import DataLoader
 
 from landmarks.benchmark.cache_memory import cache_memory, first_batch_seconds
 from landmarks.benchmark.plain_pipeline import PlainPipeline
+from landmarks.benchmark.rate import loader_rate
 from landmarks.config import Config
 from landmarks.configfile import load_config
-from landmarks.data.augment import Appearance, random_map
+from landmarks.data.appearance import Appearance
+from landmarks.data.augment import random_map
 from landmarks.data.batches import BatchPlan
 from landmarks.data.cache import FileStore, open_store
 from landmarks.data.loading import open_dataset
@@ -32,8 +34,6 @@ from landmarks.images import warp
 from landmarks.metrics import format_table
 from landmarks.synthetic.folder import make_missing_set
 from landmarks.tasks import task_type
-
-_WARM_UP_BATCHES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,10 +67,10 @@ def measure(config: Config, seconds: float) -> dict:
     found["workers"], found["batch_size"] = loader.num_workers, config.train.batch_size
     plain = PlainPipeline(records, data.image_size, config.augment, config.heatmap.sigma)
     plain_loader = DataLoader(plain, config.train.batch_size, shuffle=True, num_workers=found["workers"])
-    found["plain_images_per_second"] = _rate(plain_loader, seconds)
+    found["plain_images_per_second"] = loader_rate(plain_loader, seconds)
     del plain_loader
     keep_freed_memory()  # as training does; after the plain pipeline, which must not profit
-    found["images_per_second"] = _rate(loader, seconds, plan)
+    found["images_per_second"] = loader_rate(loader, seconds, plan)
     del loader
     found["ratio_to_plain"] = found["images_per_second"] / found["plain_images_per_second"]
     found["milliseconds"] = _steps(config, records)
@@ -98,22 +98,6 @@ def _cold_build(config: Config, records: RecordSet) -> dict:
         "decode_alone_images_per_second": len(paths) / (decoded - start),
         "megabytes": store.num_bytes / 1e6,
     }
-
-
-def _rate(loader: DataLoader, seconds: float, plan: BatchPlan | None = None) -> float:
-    """Images a second that reach this process, after the workers are warm."""
-    seen, batches, start = 0, 0, 0.0
-    while True:
-        for batch in loader:
-            batches += 1
-            if batches == _WARM_UP_BATCHES:
-                start = time.perf_counter()
-            elif batches > _WARM_UP_BATCHES:
-                seen += len(batch[0])
-                if (passed := time.perf_counter() - start) > seconds:
-                    return seen / passed
-        if plan is not None:
-            plan.epoch += 1
 
 
 def _steps(config: Config, records: RecordSet, num: int = 100) -> dict[str, float]:

@@ -53,20 +53,20 @@ def run(args: argparse.Namespace) -> dict:
         torch.set_num_threads(args.threads)
     threads = torch.get_num_threads()
     batches = args.batch or [1, 8]
-    torch_forms = _torch_forms(model, card, device)
-    found = {name: {"seconds": {}, "largest_change_px": 0.0} for name, _ in torch_forms}
-    _measure(found, torch_forms[:1], batches, args.repeats)
+    forms = torch_forms(model, card, device)
+    found = {name: {"seconds": {}, "largest_change_px": 0.0} for name, _ in forms}
+    measure_forms(found, forms[:1], batches, args.repeats)
     # after the plain form: what the framework sets in the process must not help it
     set_up_torch(config, device)
     torch.set_num_threads(threads)
-    _measure(found, torch_forms[1:], batches, args.repeats)
+    measure_forms(found, forms[1:], batches, args.repeats)
     exported = onnx_bytes(TorchNetwork(fold_norms(model).cpu(), card, device=torch.device("cpu")), card)
     onnx = OnnxNetwork(exported, "benchmark", device=device.type, threads=threads)
-    _measure(found, [("onnxruntime", onnx)], batches, args.repeats)
+    measure_forms(found, [("onnxruntime", onnx)], batches, args.repeats)
     for form in found.values():
         del form["points"]
     _print(found, batches, threads)
-    whole = {"torch": _whole_way(torch_forms[2][1], args.film), "onnxruntime": _whole_way(onnx, args.film)}
+    whole = {"torch": _whole_way(forms[2][1], args.film), "onnxruntime": _whole_way(onnx, args.film)}
     rows = [
         [name, *(f"{1000 * times[p]:.1f}" for p in _PHASES), f"{1000 * sum(times.values()):.1f}"]
         for name, times in whole.items()
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> dict:
     return {"forms": found, "film": whole, "device": str(device), "threads": threads}
 
 
-def _torch_forms(model: HRNet, card: ModelCard, device: torch.device) -> list[tuple[str, Network]]:
+def torch_forms(model: HRNet, card: ModelCard, device: torch.device) -> list[tuple[str, Network]]:
     half = "bf16" if device.type == "cpu" else "fp16"
     folded = fold_norms(model)
     forms = (
@@ -92,7 +92,7 @@ def _torch_forms(model: HRNet, card: ModelCard, device: torch.device) -> list[tu
     return [(name, network(*form)) for name, *form in forms]
 
 
-def _measure(found: dict, forms: list[tuple[str, Network]], batches: list[int], repeats: int) -> None:
+def measure_forms(found: dict, forms: list[tuple[str, Network]], batches: list[int], repeats: int) -> None:
     """Adds seconds a film by batch, and how far points lie from those of the first form."""
     for name, network in forms:
         figures = found.setdefault(name, {"seconds": {}, "largest_change_px": 0.0})

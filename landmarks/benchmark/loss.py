@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> dict:
     """Prints the table and returns its figures. Raises: ValueError for a user's reason."""
     device = choose_device(args.device)
-    found = [_measure(kind, layout, args.shape, args.repeats, device) for kind in ("early", "noisy") for layout in _LAYOUTS]
+    found = [measure_loss(kind, layout, args.shape, args.repeats, device) for kind in ("early", "noisy") for layout in _LAYOUTS]
     columns = ("plain ms", "own ms", "times faster", "plain peak MiB", "own peak MiB", "relative difference")
     rows = [[f["maps"], *(f"{f[c]:.1e}" if f[c] < 0.01 else f"{f[c]:.1f}" for c in columns)] for f in found]
     print(format_table(["maps", *columns], rows))
     return {"figures": found, "device": str(device), "shape": list(args.shape)}
 
 
-def _measure(kind: str, layout: str, shape: tuple[int, ...], repeats: int, device: torch.device) -> dict:
+def measure_loss(kind: str, layout: str, shape: tuple[int, ...], repeats: int, device: torch.device) -> dict:
     """early: maps half as high as they should be; noisy: noise of 0.3, every tenth pixel on the loss's straight part."""
     torch.manual_seed(0)
     points = torch.rand(*shape[:2], 2) * (torch.tensor([shape[3], shape[2]]) - 1)

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> dict:
             found[name] = _measure_or_none(step, batches, config, device, args.steps)
             del step
     del batches
-    found["landmarks"] = _measure_own(config, device, args.steps)
+    found["landmarks"] = measure_own(config, device, args.steps)
     plain = found["plain loop"]
     ratio = plain["step"] / found["landmarks"]["step"] if plain else None
     words = f"a step of the plain loop takes {ratio:.2f} times as long" if ratio else "the plain loop ran out of memory"
@@ -91,7 +91,7 @@ def _figures(clock: Clock, seconds: float, config: Config, device: torch.device,
     return {**phases, "step": seconds, "images/s": images / seconds, "peak MiB": peak_mib(device)}
 
 
-def _measure_own(config: Config, device: torch.device, steps: int) -> dict:
+def measure_own(config: Config, device: torch.device, steps: int) -> dict:
     """The framework's own step as it is, then once more with a clock, which waits for the device between phases."""
     with tempfile.TemporaryDirectory() as folder:
         run = prepare_run(config, Path(folder), resume=None)

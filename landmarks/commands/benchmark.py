@@ -5,11 +5,11 @@ Examples:
     landmarks benchmark step --help
     landmarks benchmark loss
     landmarks benchmark infer --help
+    landmarks benchmark card --minutes 9 --json card.json
 """
 
 import argparse
 import importlib
-import json
 import sys
 
 from landmarks.commands.arguments import add_json, check_json_folder, new_parser
@@ -22,6 +22,7 @@ SUBJECTS = {
     "review": "the local page in a browser",
     "analyses": "intervals and time of analyses",
     "large": "what grows with the number of images",
+    "card": "everything on a card, in minutes",
 }
 
 
@@ -34,7 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     check_json_folder(args.json)
     figures = module.run(args)
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        from landmarks.jsonfile import write_json
+
+        write_json(args.json, figures)
     return 0
 
 

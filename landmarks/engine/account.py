@@ -26,6 +26,8 @@ class PassAccount:
     """Most that the loss alone adds to what is kept."""
     flops: int
     """Multiplications and additions of the convolutions, recomputed ones included."""
+    traffic: int
+    """What all operations read and write, each by itself."""
 
 
 def count_static(model: Network, *, half: bool, ema: bool, averages: int = 2) -> int:
@@ -51,7 +53,7 @@ def account_pass(task: Task, network: Network, image_size: tuple[int, int]) -> P
         del outputs
         at_loss = memory.peak - kept
         total.backward()
-    return PassAccount(kept=kept, peak=max(before, memory.peak), loss=at_loss, flops=memory.flops)
+    return PassAccount(kept=kept, peak=max(before, memory.peak), loss=at_loss, flops=memory.flops, traffic=memory.traffic)
 
 
 def empty_network(task: Task, *, half: bool) -> Network:
@@ -69,7 +71,7 @@ class LiveMemory(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.live = self.peak = self.flops = 0
+        self.live = self.peak = self.flops = self.traffic = 0
         self._known = {}
 
     def leave_out(self, tensor: torch.Tensor) -> None:
@@ -80,6 +82,8 @@ class LiveMemory(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if count := flop_registry.get(func.overloadpacket):
             self.flops += count(*args, **(kwargs or {}), out_val=result)
+        if not func.is_view:
+            self.traffic += sum(t.nbytes for t in tree_leaves((args, kwargs, result)) if isinstance(t, torch.Tensor))
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self._add(tensor.untyped_storage())

@@ -49,18 +49,29 @@ def measure_choice(config: Config, task: Task, choice: Choice, device: torch.dev
         return _NOTHING
 
 
-def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -> tuple[float, float]:
-    train = replace(config.train, batch_size=choice.micro_batch, accumulate=choice.accumulate, recompute=choice.recompute)
+def measured_learner(config: Config, task: Task, device: torch.device) -> tuple[Learner, list[Sample]]:
+    """A learner with random weights for these settings, whose batch is a number, and a window of noise for its steps."""
+    train = config.train
     learner, _ = make_learner(
         replace(config, model=replace(config.model, init_from="", pretrained=False), train=replace(train, compile=False)),
         task,
         device,
         RankInfo(),
-        num_batches=100 * choice.accumulate,
-        share=choice.micro_batch,
+        num_batches=100 * train.accumulate,
+        share=train.batch_size,
     )
     learner.model.train()
-    window = _random_window(learner, choice)
+    return learner, _random_window(learner)
+
+
+def with_choice(config: Config, choice: Choice) -> Config:
+    """The settings with a choice of the planner."""
+    train = replace(config.train, batch_size=choice.micro_batch, accumulate=choice.accumulate, recompute=choice.recompute)
+    return replace(config, train=train)
+
+
+def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -> tuple[float, float]:
+    learner, window = measured_learner(with_choice(config, choice), task, device)
     times = []
     for number in range(_WARM_UP + _STEPS):
         _wait_for(device)
@@ -76,9 +87,9 @@ def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -
     return (reserved + CONTEXT_BYTES) / MIB, statistics.median(times[_WARM_UP:])
 
 
-def _random_window(learner: Learner, choice: Choice) -> list[Sample]:
+def _random_window(learner: Learner) -> list[Sample]:
     """Batches of noise with the task's example of a target."""
-    num, size = choice.micro_batch, largest_size(learner.config.data)
+    num, size = learner.config.train.batch_size, largest_size(learner.config.data)
     generator = torch.Generator().manual_seed(0)
     example = learner.task.targets.example()
     return [
@@ -89,7 +100,7 @@ def _random_window(learner: Learner, choice: Choice) -> list[Sample]:
             index=torch.arange(num),
             error=[""] * num,
         )
-    ] * choice.accumulate
+    ] * learner.config.train.accumulate
 
 
 def _wait_for(device: torch.device) -> None:

@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from landmarks.engine.checkpoint import Progress, capture_generators, restore_generators
+from landmarks.engine.constants import read_constants
 from landmarks.engine.stopping import TrainingError
 from landmarks.tasks.task import Network
 from landmarks.trainconfig import RECOMPUTE_LEVELS, TrainConfig, parse_size
 
 MIB = 2**20
-# What CUDA itself, its kernels and its libraries take beside torch's own memory (estimate: 0.4 to 0.6 GB on recent cards).
-CONTEXT_BYTES = 600 * MIB
+CONTEXT_BYTES = int(read_constants().context_mib * MIB)
 
 
 def usable_memory(train: TrainConfig, device: torch.device) -> int:

@@ -14,6 +14,7 @@ from landmarks.data.sets import read_split
 from landmarks.distributed import least_of_ranks, rank_info
 from landmarks.engine.account import PassAccount, account_pass, count_static, empty_network
 from landmarks.engine.checkpoint import recipe_of
+from landmarks.engine.constants import read_constants
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, higher_level, usable_memory
 from landmarks.engine.network import freeze_backbone
 from landmarks.formats.records import DataError
@@ -25,12 +26,7 @@ from landmarks.trainconfig import RECOMPUTE_LEVELS
 
 log = logging.getLogger(__name__)
 
-# cuDNN's workspaces, and what torch's allocator loses between blocks (estimates until measured on a card).
-WORKSPACE_BYTES = 256 * MIB
-_FRAGMENTATION = 0.05
-# For the order of the choices alone: a pass starts 2,500 kernels of 6 us, a card of the 8 GB class does 25 TFLOP/s in
-# half precision (estimates); what is printed is the ratio to the fastest.
-_PASS_SECONDS, _FLOPS_PER_SECOND = 0.015, 25e12
+_CARD = read_constants()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +41,8 @@ class Choice:
     loss: int
     margin: int
     total: int
+    flops: int
+    """Arithmetic of an optimizer step, recomputed parts included."""
     seconds: float
     """Estimated time of an optimizer step, good for comparing choices only."""
     fits: bool
@@ -74,9 +72,9 @@ def plan(config: Config, task: Task, memory: int, *, cuda: bool = True, ranks: i
 
 def _choice(level: str, size: int, images: int, static: int, account: PassAccount, memory: int, cuda: bool) -> Choice:
     activations = size * max(account.peak, account.kept + account.loss)
-    margin = int(_FRAGMENTATION * activations) + WORKSPACE_BYTES + (CONTEXT_BYTES if cuda else 0)
+    margin = int(_CARD.fragmentation * activations + _CARD.workspace_mib * MIB) + (CONTEXT_BYTES if cuda else 0)
     total = static + activations + margin
-    seconds = images // size * _PASS_SECONDS + images * account.flops / _FLOPS_PER_SECOND
+    seconds = images // size * _CARD.pass_seconds + images * account.flops / (1e12 * _CARD.tflops)
     return Choice(
         recompute=level,
         micro_batch=size,
@@ -86,6 +84,7 @@ def _choice(level: str, size: int, images: int, static: int, account: PassAccoun
         loss=size * account.loss,
         margin=margin,
         total=total,
+        flops=images * account.flops,
         seconds=seconds,
         fits=total <= memory,
     )

@@ -1,0 +1,160 @@
+"""The parts of the benchmark, each in a process of its own: what ends one leaves the others alone.
+
+A fault in a kernel makes the device useless for the process that started it, a limit of memory stays for the life of a
+process, and a hang ends only with it.
+"""
+
+import contextlib
+import importlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from landmarks.benchmark.card.bench import Bench, Job, failure_line, part_file
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+# Exit codes of a part's process.
+_FAILED, _USED_DEVICE = 3, 4
+# What every part imports: a process that has done so is copied for each of them, where the system can.
+_IMPORTED = ("landmarks.benchmark.card.correctness", "landmarks.benchmark.card.speed", "landmarks.benchmark.card.training")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    name: str
+    module: str
+    """Has `run(bench)`, or, after a colon, another name for it."""
+    share: float
+    """Of the whole time; what a part leaves over goes to the later ones."""
+
+
+PARTS = (
+    Part(name="environment", module="landmarks.benchmark.card.environment", share=0.06),
+    Part(name="correctness", module="landmarks.benchmark.card.correctness", share=0.17),
+    Part(name="memory", module="landmarks.benchmark.card.memory", share=0.25),
+    Part(name="speed", module="landmarks.benchmark.card.speed", share=0.27),
+    Part(name="training", module="landmarks.benchmark.card.training", share=0.25),
+)
+"""In order of worth."""
+
+
+def run_parts(job: Job, parts: Sequence[Part], seconds: float, report: Callable[[dict], None]) -> dict[str, dict]:
+    """Runs the parts one after the other.
+
+    Args:
+        report: is called with the outcomes so far whenever there are new figures.
+    Returns: by part its state (ok, failed, ended), a line where it is not ok, seconds, and its items.
+    """
+    end, found = time.time() + seconds, {}
+    _start_server()
+    for number, part in enumerate(parts):
+        left = max(0.0, end - time.time())
+        share = left * part.share / sum(later.share for later in parts[number:])
+        log.info(f"{part.name}: up to {share:.0f} s")
+        found[part.name] = _run_part(job, part, share, lambda outcome, name=part.name: report({**found, name: outcome}))
+        report(found)
+        outcome = found[part.name]
+        log.info(f"{part.name}: {outcome['state']} after {outcome['seconds']:.0f} s {outcome.get('line', '')}".rstrip())
+    return found
+
+
+def _run_part(job: Job, part: Part, share: float, report: Callable[[dict], None]) -> dict:
+    start = time.time()
+    part_file(job.folder, part.name).unlink(missing_ok=True)
+    process = None
+    for method in _methods():
+        words = (replace(job, method=method), part, start + share)
+        process = multiprocessing.get_context(method).Process(target=_child, args=words)
+        process.start()
+        try:
+            _wait(process, start + share, lambda: report(_outcome(job, part, "running", start)))
+        except BaseException:
+            _end(process)
+            raise
+        if process.exitcode != _USED_DEVICE:
+            break
+    if process.exitcode == 0:
+        return _outcome(job, part, "ok", start)
+    if process.exitcode is None:
+        _end(process)
+        return _outcome(job, part, "ended", start) | {"line": f"its {share:.0f} s were over"}
+    line_file = part_file(job.folder, part.name).with_suffix(".line")
+    line = line_file.read_text(encoding="utf-8") if line_file.exists() else f"its process died ({_death(process.exitcode)})"
+    return _outcome(job, part, "failed", start) | {"line": line}
+
+
+def _methods() -> tuple[str, ...]:
+    """How to start a process, the quickest first; one that was copied after its device was used cannot use it again."""
+    return ("forkserver", "spawn") if "forkserver" in multiprocessing.get_all_start_methods() else ("spawn",)
+
+
+def _start_server() -> None:
+    """The process that is copied for every part; its imports take none of the first part's time."""
+    if "forkserver" in _methods():
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(_IMPORTED))
+        process = context.Process(target=int)
+        process.start()
+        process.join()
+
+
+def _wait(process: multiprocessing.Process, deadline: float, report: Callable[[], None]) -> None:
+    while process.exitcode is None and time.time() < deadline:
+        process.join(min(_POLL_SECONDS, max(0.0, deadline - time.time())))
+        report()
+
+
+def _outcome(job: Job, part: Part, state: str, start: float) -> dict:
+    items = {}
+    with contextlib.suppress(OSError, ValueError):
+        items = json.loads(part_file(job.folder, part.name).read_text(encoding="utf-8"))
+    return {"state": state, "seconds": time.time() - start, "items": items}
+
+
+def _child(job: Job, part: Part, deadline: float) -> None:
+    """The process of one part."""
+    import torch
+
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()  # so that the processes which it starts end with it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if torch.cuda._is_in_bad_fork():
+        sys.exit(_USED_DEVICE)
+    try:
+        device = torch.device("cpu") if job.dry else torch.device("cuda", 0)
+        bench = Bench(job=job, part=part.name, deadline=deadline, device=device)
+        module, _, function = part.module.partition(":")
+        getattr(importlib.import_module(module), function or "run")(bench)
+    except BaseException as error:
+        path = part_file(job.folder, part.name).with_suffix(".line")
+        path.write_text(failure_line(error), encoding="utf-8")
+        sys.exit(_FAILED)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(_FAILED)
+
+
+def _end(process: multiprocessing.Process) -> None:
+    """The process and those that it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
+
+
+def _death(exitcode: int) -> str:
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-exitcode).name
+    return f"exit code {exitcode}"
