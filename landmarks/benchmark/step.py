@@ -70,11 +70,13 @@ def _measure_or_none(step: Callable, batches: Iterator, config: Config, device: 
         return None
 
 
-def _measure(step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int) -> dict:
+def _measure(
+    step: Callable, batches: Iterator, config: Config, device: torch.device, steps: int, warm_up: int = _WARM_UP
+) -> dict:
     """Seconds a step by phase and in all, images a second, and peak memory."""
     clock = Clock(device)
-    for number in range(_WARM_UP + steps):
-        if number == _WARM_UP:
+    for number in range(warm_up + steps):
+        if number == warm_up:
             wait_for(device)
             forget_peak(device)
             clock, start = Clock(device), time.perf_counter()
@@ -91,14 +93,16 @@ def _figures(clock: Clock, seconds: float, config: Config, device: torch.device,
     return {**phases, "step": seconds, "images/s": images / seconds, "peak MiB": peak_mib(device)}
 
 
-def measure_own(config: Config, device: torch.device, steps: int) -> dict:
+def measure_own(config: Config, device: torch.device, steps: int, warm_up: int = _WARM_UP) -> dict:
     """The framework's own step as it is, then once more with a clock, which waits for the device between phases."""
     with tempfile.TemporaryDirectory() as folder:
         run = prepare_run(config, Path(folder), resume=None)
         run.learner.model.train()
         batches = _endless(run)
-        whole = _measure(lambda window, clock: train_window(run.learner, window), batches, config, device, steps)
-        parts = _measure(lambda window, clock: train_window(run.learner, window, clock), batches, config, device, steps)
+        whole = _measure(lambda window, clock: train_window(run.learner, window), batches, config, device, steps, warm_up)
+        parts = _measure(
+            lambda window, clock: train_window(run.learner, window, clock), batches, config, device, steps, warm_up
+        )
         run.close()
     return {**parts, **{key: whole[key] for key in ("step", "images/s", "peak MiB")}}
 

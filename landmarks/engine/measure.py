@@ -61,7 +61,7 @@ def measured_learner(config: Config, task: Task, device: torch.device) -> tuple[
         share=train.batch_size,
     )
     learner.model.train()
-    return learner, _random_window(learner)
+    return learner, random_window(learner)
 
 
 def with_choice(config: Config, choice: Choice) -> Config:
@@ -87,7 +87,7 @@ def _measure(config: Config, task: Task, choice: Choice, device: torch.device) -
     return (reserved + CONTEXT_BYTES) / MIB, statistics.median(times[_WARM_UP:])
 
 
-def _random_window(learner: Learner) -> list[Sample]:
+def random_window(learner: Learner) -> list[Sample]:
     """Batches of noise with the task's example of a target."""
     num, size = learner.config.train.batch_size, largest_size(learner.config.data)
     generator = torch.Generator().manual_seed(0)

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import torch
@@ -48,7 +49,15 @@ class Choice:
     fits: bool
 
 
-def plan(config: Config, task: Task, memory: int, *, cuda: bool = True, ranks: int = 1) -> list[Choice]:
+def plan(
+    config: Config,
+    task: Task,
+    memory: int,
+    *,
+    cuda: bool = True,
+    ranks: int = 1,
+    levels: Sequence[str] = RECOMPUTE_LEVELS,
+) -> list[Choice]:
     """All choices for the settings' effective batch within `memory` bytes a process, fastest first.
 
     Raises: ValueError where the effective batch cannot be shared out among the processes.
@@ -62,7 +71,7 @@ def plan(config: Config, task: Task, memory: int, *, cuda: bool = True, ranks: i
     averages = 1 if config.train.optimizer == "sgd" else 2
     static = count_static(model, half=half, ema=config.train.ema_epochs > 0, averages=averages)
     choices = []
-    for level in RECOMPUTE_LEVELS:
+    for level in levels:
         model.recompute = level
         account = account_pass(task, model, largest_size(config.data))
         for size in (size for size in range(1, images + 1) if images % size == 0):

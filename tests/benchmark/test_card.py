@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from landmarks.benchmark import clock
 from landmarks.benchmark.card import command, pack
@@ -16,8 +17,11 @@ from landmarks.benchmark.card.fit import fitted
 from landmarks.benchmark.card.parts import PARTS, Part, run_parts
 from landmarks.benchmark.card.tables import markdown
 from landmarks.commands.program import main
+from landmarks.config import LossConfig
 from landmarks.engine.constants import CONSTANTS_FILE, read_constants, write_constants
 from landmarks.engine.memory import MIB
+from landmarks.tasks.landmarks.heatmap import decode_with_shape
+from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 
 NAMES = [part.name for part in PARTS]
 
@@ -33,10 +37,10 @@ def test_a_dry_run_out_of_a_packed_folder_goes_through_every_part(synthetic_root
     assert main(["benchmark", "card", "--pack", str(packed), "--data", str(synthetic_root), "--format", "synthetic"]) == 0
     assert f"{packed}: " in capsys.readouterr().out
     # -P and an empty folder: no checkout beside it, nothing but the packed code
-    command_line = [sys.executable, "-P", str(packed / "run.py"), "--dry", "--minutes", "5", "--json", "card.json"]
+    command_line = [sys.executable, "-P", str(packed / "run.py"), "--dry", "--minutes", "20", "--json", "card.json"]
     environment = {"OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     (tmp_path / "empty").mkdir()
-    done = subprocess.run(command_line, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command_line, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "empty" / "card.json").read_text(encoding="utf-8"))
     assert list(results["parts"]) == NAMES
@@ -119,6 +123,17 @@ def test_seconds_on_a_device_come_from_its_events(monkeypatch):
     assert clock.seconds_of(work, device, warm_up=2, repeats=3) == [0.25] * 3
     assert Event.now == 5 * 250
     assert waits == [device, device], "it waits after the warm-up and at the end, never between"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_loss_and_decoder_mix_no_devices(dtype):
+    with FakeTensorMode():  # tensors of a card without one: an operation on two devices is an error all the same
+        maps = torch.empty(2, 29, 64, 48, device="cuda", dtype=dtype).requires_grad_()
+        points_hm, weights = torch.empty(2, 29, 2, device="cuda"), torch.empty(2, 29)
+        total = heatmap_loss_sum(maps, points_hm, weights, 2.0, LossConfig())
+        decoded, shape = decode_with_shape(maps, 2.0)
+        found = (total, decoded.points_hm, decoded.peaks, shape.covariance_hm, shape.outside)
+        assert {(tensor.device.type, tensor.dtype) for tensor in found} == {("cuda", torch.float32)}
 
 
 def measured(constants, shapes) -> dict:

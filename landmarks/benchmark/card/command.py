@@ -9,15 +9,12 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import torch
-
 from landmarks.benchmark.card.bench import Job
 from landmarks.benchmark.card.fit import fitted
 from landmarks.benchmark.card.pack import pack
 from landmarks.benchmark.card.parts import PARTS, run_parts
 from landmarks.benchmark.card.tables import markdown
 from landmarks.config import DataConfig
-from landmarks.device import unusable_card
 from landmarks.engine.constants import CONSTANTS_FILE, CardConstants, write_constants
 from landmarks.formats.reading import survey_dataset
 from landmarks.jsonfile import plain, write_json
@@ -48,8 +45,8 @@ def run(args: argparse.Namespace) -> dict:
         results = _read(args.fit)
         _write(CardConstants(**results["constants"]) if results.get("constants") else None)
         return results
-    if not args.dry and not torch.cuda.is_available():
-        raise ValueError(f"card: {unusable_card() or 'torch sees no CUDA device'}; --dry shows the parts on the processor")
+    if not args.dry:
+        _need_a_card()
     with tempfile.TemporaryDirectory(prefix="landmarks_card_") as folder:
         results = _measure(args, _job(args, Path(folder)))
     print(markdown(results))
@@ -81,6 +78,16 @@ def _job(args: argparse.Namespace, folder: Path) -> Job:
     root = dataset_root(data).resolve()
     survey_dataset(data.format, root)
     return Job(dry=args.dry, data_format=data.format, data_root=str(root), folder=folder)
+
+
+def _need_a_card() -> None:
+    """Raises: ValueError where there is none that torch can use."""
+    import torch
+
+    from landmarks.device import unusable_card
+
+    if not torch.cuda.is_available():
+        raise ValueError(f"card: {unusable_card() or 'torch sees no CUDA device'}; --dry shows the parts on the processor")
 
 
 def _write(constants: CardConstants | None) -> None:

@@ -9,7 +9,7 @@ import torch
 from landmarks.benchmark.card import runs
 from landmarks.benchmark.card.bench import Bench
 from landmarks.benchmark.card.checks import relative, verdict
-from landmarks.config import RECOMPUTE_LEVELS, Config, LossConfig
+from landmarks.config import Config, LossConfig
 from landmarks.device import autocast
 from landmarks.engine.measure import measured_learner
 from landmarks.engine.network import set_up_torch
@@ -18,6 +18,7 @@ from landmarks.tasks import task_type
 from landmarks.tasks.landmarks.heatmap import decode, encode
 from landmarks.tasks.landmarks.loss import heatmap_loss_sum
 from landmarks.tasks.task import Network, Task
+from landmarks.trainconfig import RECOMPUTE_LEVELS
 
 _SIGMA = 2.0
 _LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -33,7 +34,7 @@ def run(bench: Bench) -> None:
     config = bench.recipe("1024_rtx3070ti", "model.backbone=hrnet_w18", "data.image_size=[256,256]")
     set_up_torch(config, bench.device)
     task = task_type(config).from_settings(config)
-    for precision in _GRADIENT_LIMITS if bench.device.type == "cuda" else ("fp32", "bf16"):
+    for precision in _GRADIENT_LIMITS if bench.device.type == "cuda" else ("bf16",):
         bench.item(f"gradient {precision}", lambda precision=precision: _gradient(config, task, precision, bench.device))
     bench.item("recompute", lambda: _recompute(config, task, bench.device))
     bench.item("overflow", lambda: _overflow(config, task, bench.device))

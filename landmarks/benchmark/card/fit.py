@@ -1,11 +1,10 @@
 """The planner's constants from what the memory part measured."""
 
 import numpy as np
-from scipy.optimize import nnls
 
 from landmarks.engine.constants import CardConstants
-from landmarks.engine.memory import MIB
 
+_MIB = 2**20
 _LEAST_ROWS = 3
 
 
@@ -16,12 +15,14 @@ def fitted(results: dict) -> CardConstants | None:
     arithmetic / rate, each by least squares with coefficients of 0 or more; the workspace is then raised until no step
     took more than is predicted.
     """
+    from scipy.optimize import nnls  # a second to import, for the end of a run alone
+
     rows = measured_steps(results)
     context = _context(results)
     if len(rows) < _LEAST_ROWS or context is None:
         return None
-    activations = np.array([row["predicted"]["activations"] / MIB for row in rows])
-    static = np.array([row["predicted"]["static"] / MIB for row in rows])
+    activations = np.array([row["predicted"]["activations"] / _MIB for row in rows])
+    static = np.array([row["predicted"]["static"] / _MIB for row in rows])
     rest = np.array([row["reserved MiB"] for row in rows]) - static - activations
     (workspace, fragmentation), _ = nnls(np.stack([np.ones_like(rest), activations], 1), rest)
     workspace = max(0.0, workspace + float((rest - workspace - fragmentation * activations).max()))

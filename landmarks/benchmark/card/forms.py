@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from landmarks.benchmark.card.bench import Bench
 from landmarks.benchmark.clock import allocated_mib, forget_peak, peak_mib, seconds_of
 from landmarks.benchmark.plain import peer_step, plain_step
 from landmarks.config import Config
@@ -26,8 +27,9 @@ Change = Callable[[Network, torch.Tensor, Config], nn.Module]
 """The network, a batch of images on the device, settings -> what the step calls instead of the network."""
 
 
-def own_step(config: Config, task: Task, device: torch.device, change: Change | None = None) -> dict:
+def own_step(config: Config, task: Task, bench: Bench, change: Change | None = None) -> dict:
     """Time and peaks of the project's step, and the loss and gradient norm of its first, which other forms must give too."""
+    device = bench.device
     learner, window = measured_learner(config, task, device)
     window = _pinned(window) if device.type == "cuda" else window
     start = time.perf_counter()
@@ -35,13 +37,13 @@ def own_step(config: Config, task: Task, device: torch.device, change: Change | 
         learner.net = change(learner.model, window[0].image.to(device), config)
     first = train_window(learner, window)
     ready = time.perf_counter() - start
-    found = _timed(lambda: train_window(learner, window), config, device)
+    found = _timed(lambda: train_window(learner, window), config, bench)
     return {**found, "first step s": ready, "first loss": first.loss_sum, "first norm": first.grad_norm}
 
 
-def changed_step(config: Config, task: Task, device: torch.device, change: Change, eager: dict | None) -> dict:
+def changed_step(config: Config, task: Task, bench: Bench, change: Change, eager: dict | None) -> dict:
     """`own_step` with another form of the network, held against the eager one."""
-    found = own_step(config, task, device, change)
+    found = own_step(config, task, bench, change)
     if eager:
         apart = [abs(found[key] / eager[key] - 1) for key in ("first loss", "first norm")]
         found |= {"ok": max(apart) <= _TOLERANCE, "apart": max(apart), "times faster": eager["seconds"] / found["seconds"]}
@@ -68,34 +70,35 @@ def graphed(network: Network, images: torch.Tensor, config: Config) -> nn.Module
         return torch.cuda.make_graphed_callables(network, (images,))
 
 
-def plain(config: Config, num_landmarks: int, device: torch.device) -> dict | None:
+def plain(config: Config, num_landmarks: int, bench: Bench) -> dict:
     """The loop that one writes first; its batches are float images and maps, as its loader makes them."""
-    return _foreign(plain_step(config, num_landmarks, device), config, num_landmarks, device)
+    return _foreign(plain_step(config, num_landmarks, bench.device), config, num_landmarks, bench)
 
 
-def peer(config: Config, num_landmarks: int, device: torch.device) -> dict:
+def peer(config: Config, num_landmarks: int, bench: Bench) -> dict:
     """The published package landmarker, where it is installed."""
-    step = peer_step(config, num_landmarks, device)
-    return _foreign(step, config, num_landmarks, device) if step else {"skipped": "landmarker is not installed"}
+    step = peer_step(config, num_landmarks, bench.device)
+    return _foreign(step, config, num_landmarks, bench) if step else {"skipped": "landmarker is not installed"}
 
 
-def _foreign(step: Callable, config: Config, num: int, device: torch.device) -> dict:
+def _foreign(step: Callable, config: Config, num: int, bench: Bench) -> dict:
     size, batch = config.data.image_size, config.train.batch_size
     generator = torch.Generator().manual_seed(0)
     points_in = torch.rand(batch, num, 2, generator=generator) * (min(size) - 1)
     maps = encode((points_in - 1.5) / 4, (size[0] // 4, size[1] // 4), config.heatmap.sigma)
     images = torch.randint(0, 256, (batch, 1, *size), generator=generator, dtype=torch.uint8).float()
     window = [(images, maps, points_in)] * config.train.accumulate
-    if device.type == "cuda":
+    if bench.device.type == "cuda":
         window = [tuple(value.pin_memory() for value in part) for part in window]
-    return _timed(lambda: step(window, no_clock), config, device)
+    return _timed(lambda: step(window, no_clock), config, bench)
 
 
-def _timed(step: Callable[[], object], config: Config, device: torch.device) -> dict:
-    for _ in range(_WARM_UP):
+def _timed(step: Callable[[], object], config: Config, bench: Bench) -> dict:
+    device = bench.device
+    for _ in range(bench.num(_WARM_UP)):
         step()
     forget_peak(device)
-    seconds = seconds_of(step, device, warm_up=1, repeats=_STEPS)
+    seconds = seconds_of(step, device, warm_up=bench.num(2) - 1, repeats=bench.num(_STEPS))
     median, images = statistics.median(seconds), config.train.batch_size * config.train.accumulate
     peaks = {"reserved MiB": peak_mib(device), "allocated MiB": allocated_mib(device)}
     return {"seconds": median, "spread s": max(seconds) - min(seconds), "images/s": images / median, **peaks}

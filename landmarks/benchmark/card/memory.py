@@ -9,7 +9,7 @@ import torch
 from landmarks.benchmark.card.bench import Bench
 from landmarks.benchmark.card.environment import context_mib, used_by_all
 from landmarks.benchmark.clock import Clock, allocated_mib, forget_peak, peak_mib, seconds_of
-from landmarks.config import Config, parse_size
+from landmarks.config import Config
 from landmarks.device import is_out_of_memory
 from landmarks.engine.measure import measured_learner, with_choice
 from landmarks.engine.memory import CONTEXT_BYTES, MIB, cap_memory
@@ -19,6 +19,7 @@ from landmarks.engine.step import train_window
 from landmarks.engine.stopping import TrainingError
 from landmarks.tasks import task_type
 from landmarks.tasks.task import Task
+from landmarks.trainconfig import RECOMPUTE_LEVELS, parse_size
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,13 @@ _ROOMS = (1.3, 1.2, 1.1, 1.05, 1.02)
 
 def run(bench: Bench) -> None:
     used_before = used_by_all() if bench.device.type == "cuda" else None
-    for name in _RECIPES:
+    for name in _RECIPES[: bench.num(len(_RECIPES))]:
         config = _limited(bench.recipe(name), bench.device)
         task = task_type(config).from_settings(config)
-        choices = plan(config, task, parse_size(_LIMIT))
-        for choice in chosen(choices, config):
+        choices = plan(config, task, parse_size(_LIMIT), levels=RECOMPUTE_LEVELS[: bench.num(len(RECOMPUTE_LEVELS))])
+        for choice in chosen(choices, config)[: 1 if bench.dry else None]:
             label = f"{name} {choice.recompute} {choice.micro_batch}x{choice.accumulate}"
-            bench.item(label, lambda c=config, t=task, o=choice: measure(c, t, o, bench.device), need=_NEED)
+            bench.item(label, lambda c=config, t=task, o=choice: measure(c, t, o, bench), need=_NEED)
         if name == _RECIPES[0]:
             _extremes(bench, config, task)
     if bench.device.type == "cuda":
@@ -62,26 +63,27 @@ def chosen(choices: list[Choice], config: Config) -> list[Choice]:
     return own + [choice for choice in best.values() if choice not in own]
 
 
-def measure(config: Config, task: Task, choice: Choice, device: torch.device) -> dict:
+def measure(config: Config, task: Task, choice: Choice, bench: Bench) -> dict:
     """Peaks, and the time of a step whole and by phase, beside the planner's prediction; `fits` is False out of memory."""
     predicted = {key: value for key, value in asdict(choice).items() if key not in ("recompute", "fits")}
     try:
-        figures = _steps(with_choice(config, choice), task, device)
+        figures = _steps(with_choice(config, choice), task, bench)
     except RuntimeError as error:
         if not (is_out_of_memory(error) or isinstance(error, TrainingError)):
             raise
         figures = {"fits": False}
-    free_device(device)
+    free_device(bench.device)
     return {"predicted": predicted, **figures}
 
 
-def _steps(config: Config, task: Task, device: torch.device) -> dict:
+def _steps(config: Config, task: Task, bench: Bench) -> dict:
+    device = bench.device
     learner, window = measured_learner(config, task, device)
-    for _ in range(_WARM_UP):
+    for _ in range(bench.num(_WARM_UP)):
         if train_window(learner, window).recoveries:
             return {"fits": False}
     forget_peak(device)  # to choose its kernels, cuDNN tries some that take far more than a step needs
-    seconds = seconds_of(lambda: train_window(learner, window), device, warm_up=1, repeats=_STEPS)
+    seconds = seconds_of(lambda: train_window(learner, window), device, warm_up=bench.num(2) - 1, repeats=bench.num(_STEPS))
     peaks = {"reserved MiB": peak_mib(device), "allocated MiB": allocated_mib(device)}
     clock = Clock(device)
     train_window(learner, window, clock)
@@ -93,7 +95,7 @@ def _steps(config: Config, task: Task, device: torch.device) -> dict:
 def _extremes(bench: Bench, config: Config, task: Task) -> None:
     bench.item("recovery", lambda: _recovery(config, task, bench), need=_NEED)
     bench.item("largest batch", lambda: _largest_batch(config, task, bench), need=2 * _NEED)
-    bench.item("smallest memory for two images", lambda: _smallest_memory(config, task, bench.device), need=2 * _NEED)
+    bench.item("smallest memory for two images", lambda: _smallest_memory(config, task, bench), need=2 * _NEED)
 
 
 def _recovery(config: Config, task: Task, bench: Bench) -> dict:
@@ -129,23 +131,24 @@ class _SmallDevice(torch.nn.Module):
 
 def _largest_batch(config: Config, task: Task, bench: Bench) -> dict:
     """The largest true batch of a pass with everything recomputed, from the planner's answer up or down."""
-    totals = {c.micro_batch: c.total for c in plan(_batch(config, 2, 1, "all"), task, 2**60) if c.recompute == "all"}
+    totals = {c.micro_batch: c.total for c in plan(_batch(config, 2, 1, "all"), task, 2**60, levels=["all"])}
     predicted = max(1, 1 + (parse_size(_LIMIT) - totals[1]) // (totals[2] - totals[1]))
-    size, most = (1, 2) if bench.dry else (predicted, 4 * predicted)
-    tried = {size: _fits(config, task, size, bench.device)}
+    size, most = (1, 1) if bench.dry else (predicted, 4 * predicted)
+    tried = {size: _fits(config, task, size, bench)}
     step = 1 if tried[size] else -1
     while 1 <= size + step <= most and (bench.dry or bench.left() > _NEED):
         size += step
-        tried[size] = _fits(config, task, size, bench.device)
+        tried[size] = _fits(config, task, size, bench)
         if tried[size] != tried[size - step]:
             break
     fitting = [size for size, good in tried.items() if good]
     return {"predicted": predicted, "largest": max(fitting, default=0), "tried": tried}
 
 
-def _smallest_memory(config: Config, task: Task, device: torch.device) -> dict:
+def _smallest_memory(config: Config, task: Task, bench: Bench) -> dict:
     """Two images of a pass, everything recomputed, under ever lower limits."""
-    found = _steps(_batch(config, 2, 1, "all"), task, device)
+    device = bench.device
+    found = _steps(_batch(config, 2, 1, "all"), task, bench)
     free_device(device)
     if device.type != "cuda":
         return found
@@ -153,7 +156,7 @@ def _smallest_memory(config: Config, task: Task, device: torch.device) -> dict:
     try:
         for room in _ROOMS:
             torch.cuda.set_per_process_memory_fraction(min(1.0, room * allocated / total), device)
-            if not _fits(config, task, 2, device):
+            if not _fits(config, task, 2, bench):
                 break
             smallest = (room * allocated + CONTEXT_BYTES) / MIB
     finally:
@@ -166,17 +169,17 @@ def _batch(config: Config, size: int, accumulate: int, level: str) -> Config:
     return replace(config, train=train)
 
 
-def _fits(config: Config, task: Task, size: int, device: torch.device) -> bool:
+def _fits(config: Config, task: Task, size: int, bench: Bench) -> bool:
     """Whether three steps of this batch go through in one piece, everything recomputed."""
-    good = _go_through(_batch(config, size, 1, "all"), task, device)
-    free_device(device)
+    good = _go_through(_batch(config, size, 1, "all"), task, bench)
+    free_device(bench.device)
     return good
 
 
-def _go_through(config: Config, task: Task, device: torch.device) -> bool:
+def _go_through(config: Config, task: Task, bench: Bench) -> bool:
     try:
-        learner, window = measured_learner(config, task, device)
-        return not any(train_window(learner, window).recoveries for _ in range(3))
+        learner, window = measured_learner(config, task, bench.device)
+        return not any(train_window(learner, window).recoveries for _ in range(bench.num(3)))
     except RuntimeError as error:
         if not (is_out_of_memory(error) or isinstance(error, TrainingError)):
             raise

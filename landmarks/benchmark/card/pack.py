@@ -22,7 +22,7 @@ _MOST_BYTES = 60 * 2**20
 _WHEELS = ("omegaconf", "albumentations", "albucore", "pydantic", "annotated-types", "typing-inspection")
 _BINARY_WHEELS = ("pydantic-core", "simsimd", "stringzilla")
 _PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-_PYTHONS = ("3.11", "3.12", "3.13")
+_PYTHON = "3.12"  # beside the one that runs here
 # Longest side and JPEG quality of the images: 300 films of ISBI 2015 are some 40 MB, and larger than the network's input.
 _LONG_SIDE, _QUALITY = 1280, 85
 _FILMS, _SEED = 120, 0
@@ -70,7 +70,7 @@ def fetch_wheels(folder: Path) -> None:
     folder.mkdir()
     named = [[f"{name}=={version(name)}" for name in names] for names in (_WHEELS, _BINARY_WHEELS)]
     _download(folder, [], named[0])
-    for python in _PYTHONS:
+    for python in sorted({_PYTHON, f"{sys.version_info.major}.{sys.version_info.minor}"}):
         words = ["--implementation", "cp", "--python-version", python]
         _download(folder, [*words, *(word for platform in _PLATFORMS for word in ("--platform", platform))], named[1])
     names = sorted(path.name for path in folder.iterdir())

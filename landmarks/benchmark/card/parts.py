@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from landmarks.benchmark.card.bench import Bench, Job, failure_line, part_file
 
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0
 # Exit codes of a part's process.
 _FAILED, _USED_DEVICE = 3, 4
-# What every part imports: a process that has done so is copied for each of them, where the system can.
-_IMPORTED = ("landmarks.benchmark.card.correctness", "landmarks.benchmark.card.speed", "landmarks.benchmark.card.training")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,23 +54,27 @@ def run_parts(job: Job, parts: Sequence[Part], seconds: float, report: Callable[
     Returns: by part its state (ok, failed, ended), a line where it is not ok, seconds, and its items.
     """
     end, found = time.time() + seconds, {}
-    _start_server()
+    methods = _start_methods([__name__, *(part.module.partition(":")[0] for part in parts)])
     for number, part in enumerate(parts):
         left = max(0.0, end - time.time())
         share = left * part.share / sum(later.share for later in parts[number:])
         log.info(f"{part.name}: up to {share:.0f} s")
-        found[part.name] = _run_part(job, part, share, lambda outcome, name=part.name: report({**found, name: outcome}))
+        more = partial(_report_more, report, found, part.name)
+        found[part.name] = _run_part(job, part, share, methods, more)
         report(found)
         outcome = found[part.name]
         log.info(f"{part.name}: {outcome['state']} after {outcome['seconds']:.0f} s {outcome.get('line', '')}".rstrip())
     return found
 
 
-def _run_part(job: Job, part: Part, share: float, report: Callable[[dict], None]) -> dict:
-    start = time.time()
-    part_file(job.folder, part.name).unlink(missing_ok=True)
+def _report_more(report: Callable[[dict], None], found: dict, name: str, outcome: dict) -> None:
+    report({**found, name: outcome})
+
+
+def _run_part(job: Job, part: Part, share: float, methods: tuple[str, ...], report: Callable[[dict], None]) -> dict:
+    start, line_file = time.time(), part_file(job.folder, part.name).with_suffix(".line")
     process = None
-    for method in _methods():
+    for method in methods:
         words = (replace(job, method=method), part, start + share)
         process = multiprocessing.get_context(method).Process(target=_child, args=words)
         process.start()
@@ -87,24 +90,25 @@ def _run_part(job: Job, part: Part, share: float, report: Callable[[dict], None]
     if process.exitcode is None:
         _end(process)
         return _outcome(job, part, "ended", start) | {"line": f"its {share:.0f} s were over"}
-    line_file = part_file(job.folder, part.name).with_suffix(".line")
     line = line_file.read_text(encoding="utf-8") if line_file.exists() else f"its process died ({_death(process.exitcode)})"
     return _outcome(job, part, "failed", start) | {"line": line}
 
 
-def _methods() -> tuple[str, ...]:
-    """How to start a process, the quickest first; one that was copied after its device was used cannot use it again."""
-    return ("forkserver", "spawn") if "forkserver" in multiprocessing.get_all_start_methods() else ("spawn",)
+def _start_methods(modules: list[str]) -> tuple[str, ...]:
+    """How to start a process, the quickest first; a copy of one that has used the device cannot use it again.
 
-
-def _start_server() -> None:
-    """The process that is copied for every part; its imports take none of the first part's time."""
-    if "forkserver" in _methods():
+    The process that is copied for every part is started here: its imports take none of the first part's time.
+    """
+    if "forkserver" in multiprocessing.get_all_start_methods():
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(_IMPORTED))
+        context.set_forkserver_preload(modules)
         process = context.Process(target=int)
-        process.start()
-        process.join()
+        with contextlib.suppress(OSError, EOFError):  # a module that cannot be imported may end it
+            process.start()
+            process.join()
+            if process.exitcode == 0:
+                return "forkserver", "spawn"
+    return ("spawn",)
 
 
 def _wait(process: multiprocessing.Process, deadline: float, report: Callable[[], None]) -> None:
@@ -122,16 +126,13 @@ def _outcome(job: Job, part: Part, state: str, start: float) -> dict:
 
 def _child(job: Job, part: Part, deadline: float) -> None:
     """The process of one part."""
-    import torch
-
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # so that the processes which it starts end with it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    if torch.cuda._is_in_bad_fork():
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    if "torch" in sys.modules and sys.modules["torch"].cuda._is_in_bad_fork():
         sys.exit(_USED_DEVICE)
     try:
-        device = torch.device("cpu") if job.dry else torch.device("cuda", 0)
-        bench = Bench(job=job, part=part.name, deadline=deadline, device=device)
+        bench = Bench(job=job, part=part.name, deadline=deadline)
         module, _, function = part.module.partition(":")
         getattr(importlib.import_module(module), function or "run")(bench)
     except BaseException as error:
@@ -140,7 +141,8 @@ def _child(job: Job, part: Part, deadline: float) -> None:
         sys.exit(_FAILED)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """For a thread: ends this process when the one that started it has ended, however it did."""
     multiprocessing.parent_process().join()
     os._exit(_FAILED)
 

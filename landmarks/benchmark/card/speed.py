@@ -38,22 +38,22 @@ def run(bench: Bench) -> None:
     batch = _LARGE if device.type == "cuda" and _total_bytes(device) > _LARGE_CARD_BYTES else _SMALL
     config = with_train(config, batch_size=batch, accumulate=1, memory_limit="")
     # the plain loop comes first: what the framework sets in the process must not help it
-    bench.item(f"plain loop, batch {batch}", lambda: forms.plain(config, num, device), need=_NEED)
+    bench.item(f"plain loop, batch {batch}", lambda: forms.plain(config, num, bench), need=_NEED)
     set_up_torch(config, device)
     _steps(bench, config, task)
     half = "fp16" if device.type == "cuda" else "bf16"
     shape = (1, num, 16, 16) if bench.dry else (batch, num, 256, 256)
-    bench.item("loss", lambda: measure_loss("early", "channels_last", shape, 5, device), need=3)
-    bench.item("prediction", lambda: _prediction(config, task, device, dry=bench.dry), need=_NEED)
+    bench.item("loss", lambda: measure_loss("early", "channels_last", shape, bench.num(5), device), need=3)
+    bench.item("prediction", lambda: _prediction(config, task, bench), need=_NEED)
     bench.item("loader", lambda: _loader(bench), need=_LOADER_SECONDS)
     bench.item("step with the loader", lambda: _with_loader(bench), need=2 * _NEED)
-    bench.item(f"landmarker, batch {batch}", lambda: forms.peer(config, num, device), need=_NEED)
+    bench.item(f"landmarker, batch {batch}", lambda: forms.peer(config, num, bench), need=_NEED)
     if device.type == "cuda":  # last: it may take all the time that is left
         eager = bench.items[_label(half, batch)].get("figures")
         compiled = with_train(config, precision=half)
         bench.item(
             f"{half}, compiled, batch {batch}",
-            lambda: forms.changed_step(compiled, task, device, forms.compiled, eager),
+            lambda: forms.changed_step(compiled, task, bench, forms.compiled, eager),
             need=_COMPILER_NEED,
         )
 
@@ -62,26 +62,27 @@ def _steps(bench: Bench, config: Config, task: Task) -> None:
     """The project's own step."""
     device, batch = bench.device, config.train.batch_size
     cuda = device.type == "cuda"
-    for precision in ("fp16", "bf16", "fp32") if cuda else ("bf16", "fp32"):
+    for precision in ("fp16", "bf16", "fp32") if cuda else ("bf16",):
         chosen = with_train(config, precision=precision)
-        bench.item(_label(precision, batch), lambda chosen=chosen: forms.own_step(chosen, task, device), need=_NEED)
+        bench.item(_label(precision, batch), lambda chosen=chosen: forms.own_step(chosen, task, bench), need=_NEED)
     half = "fp16" if cuda else "bf16"
     contiguous = with_train(config, precision=half, channels_last=False)
-    bench.item(f"{half}, contiguous, batch {batch}", lambda: forms.own_step(contiguous, task, device), need=_NEED)
+    if not bench.dry:
+        bench.item(f"{half}, contiguous, batch {batch}", lambda: forms.own_step(contiguous, task, bench), need=_NEED)
     for precision in ("fp16", "bf16") if cuda else ():
         chosen, eager = with_train(config, precision=precision), bench.items[_label(precision, batch)].get("figures")
         bench.item(
             f"{precision}, CUDA graphs, batch {batch}",
-            lambda chosen=chosen, eager=eager: forms.changed_step(chosen, task, device, forms.graphed, eager),
+            lambda chosen=chosen, eager=eager: forms.changed_step(chosen, task, bench, forms.graphed, eager),
             need=_NEED,
         )
     if batch != _SMALL:
         small = with_train(config, precision=half, batch_size=_SMALL)
-        bench.item(_label(half, _SMALL), lambda: forms.own_step(small, task, device), need=_NEED)
+        bench.item(_label(half, _SMALL), lambda: forms.own_step(small, task, bench), need=_NEED)
         eager = bench.items[_label(half, _SMALL)].get("figures")
         bench.item(
             f"{half}, CUDA graphs, batch {_SMALL}",
-            lambda: forms.changed_step(small, task, device, forms.graphed, eager),
+            lambda: forms.changed_step(small, task, bench, forms.graphed, eager),
             need=_NEED,
         )
 
@@ -96,14 +97,14 @@ def _counts(config: Config, task: Task) -> dict:
     return {"flops": account.flops, "traffic bytes": account.traffic}
 
 
-def _prediction(config: Config, task: Task, device: torch.device, *, dry: bool) -> dict:
+def _prediction(config: Config, task: Task, bench: Bench) -> dict:
     """Milliseconds a film by form and by films predicted at once."""
     torch.manual_seed(0)
     network = task.build_network(pretrained=False, recompute="none").eval()
     card = training_card(task.landmarks, config, precision="fp32")
     found = {}
-    named = torch_forms(network, card, device)
-    measure_forms(found, [named[0], *named[2:]], [1, 2] if dry else list(_PREDICTED_AT_ONCE), 2 if dry else 5)
+    named = torch_forms(network, card, bench.device)
+    measure_forms(found, [named[0], *named[2:]], [1] if bench.dry else list(_PREDICTED_AT_ONCE), bench.num(5))
     return {name: {str(b): 1000 * seconds for b, seconds in form["seconds"].items()} for name, form in found.items()}
 
 
@@ -113,14 +114,14 @@ def _loader(bench: Bench) -> dict:
     _, dataset = open_dataset(config.data, config.data.train_split, augment=config.augment, seed=0)
     batches = BatchPlan(len(dataset), config.train.batch_size, seed=0, shuffle=True)
     loader = make_loader(dataset, batches, config.data, pin_memory=bench.device.type == "cuda")
-    rate = loader_rate(loader, 0.2 if bench.dry else _LOADER_SECONDS, batches)
+    rate = loader_rate(loader, 0.1 if bench.dry else _LOADER_SECONDS, batches)
     return {"images/s": rate, "workers": loader.num_workers, "batch": config.train.batch_size}
 
 
 def _with_loader(bench: Bench) -> dict:
     """Phases of a step that is fed by the loader, data wait included."""
     config = bench.run_recipe("1024_rtx3070ti", "data.workers=-1", "data.cache=ram", "train.accumulate=1")
-    return measure_own(config, bench.device, 2 if bench.dry else 20)
+    return measure_own(config, bench.device, bench.num(20), warm_up=bench.num(3))
 
 
 def _total_bytes(device: torch.device) -> int:

@@ -75,7 +75,7 @@ def _correctness(items: dict[str, dict]) -> list[str]:
             for key, value in figures.items()
             if key != "ok"
         ]
-        rows.append(_row(name, figures["ok"], "; ".join(words)))
+        rows.append(_row(name, figures.get("ok", True), "; ".join(words)))
     return rows
 
 

@@ -49,7 +49,7 @@ def run(bench: Bench) -> None:
 
 def _epochs(seconds: float, left: float, *, dry: bool) -> int:
     """Epochs for which the time suffices."""
-    return 2 if dry else min(_EPOCHS_MOST, max(1, math.floor(_USED * (left - _RESERVE) / seconds)))
+    return 1 if dry else min(_EPOCHS_MOST, max(1, math.floor(_USED * (left - _RESERVE) / seconds)))
 
 
 def _epoch_seconds(bench: Bench, config: Config) -> dict:
