@@ -20,6 +20,7 @@ LEVELS = (
         "distributed",
         "filelock",
         "wholefile",
+        "jsonfile",
         "download",
         "device",
         "statistics",

@@ -43,8 +43,6 @@ class Job:
     data_root: str
     folder: Path
     """Scratch folder, and the parts' files."""
-    method: str = "spawn"
-    """How a process is started, a name of multiprocessing."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -29,6 +29,7 @@ _OVERFLOWS = 2.0**40
 
 
 def run(bench: Bench) -> None:
+    bench.item("ranks", lambda: runs.ranks(bench), need=15)  # before this process has used the device
     bench.item("loss", lambda: _loss(bench.device, bench.dry))
     bench.item("decoder", lambda: _decoder(bench.device, bench.dry))
     config = bench.recipe("1024_rtx3070ti", "model.backbone=hrnet_w18", "data.image_size=[256,256]")

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from landmarks.benchmark.card.bench import Bench, Job, failure_line, part_file
@@ -75,8 +75,7 @@ def _run_part(job: Job, part: Part, share: float, methods: tuple[str, ...], repo
     start, line_file = time.time(), part_file(job.folder, part.name).with_suffix(".line")
     process = None
     for method in methods:
-        words = (replace(job, method=method), part, start + share)
-        process = multiprocessing.get_context(method).Process(target=_child, args=words)
+        process = multiprocessing.get_context(method).Process(target=_child, args=(job, part, start + share))
         process.start()
         try:
             _wait(process, start + share, lambda: report(_outcome(job, part, "running", start)))
