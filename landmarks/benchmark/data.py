@@ -17,8 +17,7 @@ from landmarks.benchmark.plain_pipeline import PlainPipeline
 from landmarks.benchmark.rate import loader_rate
 from landmarks.config import Config
 from landmarks.configfile import load_config
-from landmarks.data.appearance import Appearance
-from landmarks.data.augment import random_map
+from landmarks.data.augment import Appearance, random_map
 from landmarks.data.batches import BatchPlan
 from landmarks.data.cache import FileStore, open_store
 from landmarks.data.loading import open_dataset

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from landmarks.config import AugmentConfig, DataConfig
-from landmarks.data.augment import random_map
+from landmarks.data.augment import Appearance, random_map
 from landmarks.data.batches import largest_size, training_sizes
 from landmarks.data.cache import ImageStore, open_store
 from landmarks.data.labels import point_outside
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 # Images that are tried in place of one that cannot be read.
 _MOST_NEIGHBOURS = 10
-# Settings of the augmentation that change gray values.
-_GRAY_CHANGES = ("brightness", "contrast", "gamma", "noise", "blur", "erase", "degrade")
 
 
 class Sample(NamedTuple):
@@ -70,12 +68,7 @@ class CephalogramDataset(Dataset):
     ) -> None:
         self._records, self.store, self._input_sizes = records.records, store, input_sizes
         self._targets, self._augment, self._seed = targets, augment, seed
-        self._appearance = None
-        if augment and any(getattr(augment, name) for name in _GRAY_CHANGES):
-            # imported for training alone: it takes a second, and prediction has no use for it
-            from landmarks.data.appearance import Appearance
-
-            self._appearance = Appearance(augment)
+        self._appearance = Appearance(augment) if augment else None
         self._symbols = records.landmarks.symbols
 
     def __len__(self) -> int:

@@ -1,7 +1,6 @@
 """The benchmark of a card without one: failing parts, device clocks, fitted constants, the folder to carry."""
 
 import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,13 +10,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from landmarks.benchmark import clock
 from landmarks.benchmark.card import command, pack
-from landmarks.benchmark.card.bench import Bench, Job
+from landmarks.benchmark.card.bench import Job
 from landmarks.benchmark.card.fit import fitted
 from landmarks.benchmark.card.parts import PARTS, Part, run_parts
 from landmarks.benchmark.card.tables import markdown
 from landmarks.commands.program import main
 from landmarks.config import LossConfig
-from landmarks.data.loading import open_dataset
 from landmarks.engine.constants import CONSTANTS_FILE, read_constants, write_constants
 from landmarks.engine.memory import MIB
 from landmarks.tasks.landmarks.heatmap import decode_with_shape
@@ -69,18 +67,6 @@ def test_a_run_without_a_card_says_so(capsys):
         pytest.skip("this machine has a card")
     assert main(["benchmark", "card"]) == 2
     assert "--dry shows the parts on the processor" in capsys.readouterr().err
-
-
-def test_without_albumentations_gray_values_stay_as_they_are(synthetic_root, tmp_path, monkeypatch):
-    job = Job(dry=True, data_format="synthetic", data_root=str(synthetic_root), folder=tmp_path)
-    bench = Bench(job=job, part="speed", deadline=0.0)
-    assert bench.recipe("1024").augment.noise > 0
-    monkeypatch.setitem(sys.modules, "landmarks.data.appearance", None)  # as if it could not be imported
-    config = bench.recipe("1024", "data.cache=none")
-    assert (config.augment.noise, config.augment.blur) == (0, 0)
-    _, dataset = open_dataset(config.data, "train", augment=config.augment, seed=0)
-    first, later = (dataset[(epoch, 0)].target.points_in for epoch in (0, 1))
-    assert not torch.equal(first, later), "the geometry still varies"
 
 
 class Event:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from landmarks.config import AugmentConfig, DataConfig
-from landmarks.data.appearance import Appearance
+from landmarks.data.augment import Appearance
 from landmarks.data.batches import BatchPlan
 from landmarks.data.loading import open_dataset
 from landmarks.data.workers import make_loader

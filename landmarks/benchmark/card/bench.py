@@ -9,7 +9,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import landmarks
@@ -29,8 +29,6 @@ _DRY = (
     "train.precision=bf16",
     "train.ema_epochs=0",
 )
-# On a machine without albumentations the samples' gray values stay as they are; the geometry varies all the same.
-_NO_GRAY = {"brightness": 0.0, "contrast": 0.0, "gamma": 0.0, "noise": 0.0, "blur": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,10 +97,7 @@ class Bench:
     def recipe(self, name: str, *words: str) -> Config:
         """A recipe of configs/ on this benchmark's data, tiny in a dry run."""
         data = [f"data.format={self.job.data_format}", f"data.root={self.job.data_root}"]
-        config = load_config(RECIPES / f"{name}.yaml", [*data, *words, *(_DRY if self.dry else ())])
-        if not _has_albumentations():
-            config = replace(config, augment=replace(config.augment, **_NO_GRAY))
-        return config
+        return load_config(RECIPES / f"{name}.yaml", [*data, *words, *(_DRY if self.dry else ())])
 
     def run_recipe(self, name: str, *words: str) -> Config:
         """A recipe for a whole run: on this benchmark's device, without pictures."""
@@ -119,15 +114,6 @@ class Bench:
     def _record(self, name: str, found: dict) -> None:
         self.items[name] = found
         write_json(part_file(self.job.folder, self.part), self.items)
-
-
-def _has_albumentations() -> bool:
-    """Whether it can be imported: what it needs itself may be missing."""
-    try:
-        import landmarks.data.appearance  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def part_file(folder: Path, part: str) -> Path:

@@ -14,7 +14,7 @@ from landmarks.engine.memory import MIB
 from landmarks.engine.network import set_up_torch
 from landmarks.engine.runfolder import versions
 
-_PACKAGES = ("timm", "numpy", "opencv-python-headless", "albumentations", "triton", "onnx", "onnxruntime", "landmarker")
+_PACKAGES = ("timm", "numpy", "opencv-python-headless", "triton", "onnx", "onnxruntime", "landmarker")
 
 
 def run(bench: Bench) -> None:

@@ -18,11 +18,8 @@ from landmarks.synthetic.dataset import write_synthetic_dataset
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 60 * 2**20
-# What this project imports and a machine for deep learning often lacks, each with what it needs itself.
-_WHEELS = ("omegaconf", "albumentations", "albucore", "pydantic", "annotated-types", "typing-inspection")
-_BINARY_WHEELS = ("pydantic-core", "simsimd", "stringzilla")
-_PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
-_PYTHON = "3.12"  # beside the one that runs here
+# What this project imports and a machine for deep learning often lacks.
+_WHEELS = ("omegaconf",)
 # Longest side and JPEG quality of the images: 300 films of ISBI 2015 are some 40 MB, and larger than the network's input.
 _LONG_SIDE, _QUALITY = 1280, 85
 _FILMS, _SEED = 120, 0
@@ -66,21 +63,14 @@ def _pack_images(output: Path, data: Path | None, data_format: str) -> None:
 
 
 def fetch_wheels(folder: Path) -> None:
-    """Wheels in the versions that are installed here, for Linux on x86-64. Raises: ValueError where pip gets none."""
+    """Wheels, all of pure Python, in the versions that are installed here. Raises: ValueError where pip gets none."""
     folder.mkdir()
-    named = [[f"{name}=={version(name)}" for name in names] for names in (_WHEELS, _BINARY_WHEELS)]
-    _download(folder, [], named[0])
-    for python in sorted({_PYTHON, f"{sys.version_info.major}.{sys.version_info.minor}"}):
-        words = ["--implementation", "cp", "--python-version", python]
-        _download(folder, [*words, *(word for platform in _PLATFORMS for word in ("--platform", platform))], named[1])
-    names = sorted(path.name for path in folder.iterdir())
-    (folder / "wheels.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-
-
-def _download(folder: Path, words: list[str], named: list[str]) -> None:
+    named = [f"{name}=={version(name)}" for name in _WHEELS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--dest", str(folder), *words, *named]
+    command += ["--only-binary=:all:", "--dest", str(folder), *named]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise ValueError(f"--pack: pip cannot fetch {', '.join(named)} ({why}); connect to the network once")
+    names = sorted(path.name for path in folder.iterdir())
+    (folder / "wheels.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
