@@ -94,16 +94,17 @@ def _chosen(predictor, records, base: Path | None) -> tuple:
     shape, found, weights = predictor.card.shape, predict_films(predictor, records), None
     made = judge_habit(shape, found, records)
     before, unit = float(made.before.mean()), made.unit
-    with_habit = f"{made.after.mean():.3f} {unit} with the habit of the others"
-    print(f"{len(made.before)} films, mean error: {before:.3f} {unit} before, {with_habit}")
+    films, with_habit = f"{len(made.before)} films", f"{made.after.mean():.3f} {unit} with the habit of the others"
+    print(f"{films}, mean error: {before:.3f} {unit} before, {with_habit}")
     if base is not None:
         opened = open_base(base)
         tuned = judge_tuning(opened, predictor, found, records)
-        print(f"fine-tuned without the film, with the habit of the others: {tuned.after.mean():.3f} {unit}")
+        error = f"{tuned.after.mean():.3f} {unit}"
         if tuned.after.mean() < _WORTH * made.after.mean() and (tuned.after < made.after).mean() > 0.5:
+            print(f"{films}, mean error: {before:.3f} {unit} before, {error} fine-tuned without the film and with the habit")
             made, weights = tuned, weights_of(tune(opened, shape, found, records, seed=0))
         else:
-            print("fine-tuning does not help: the weights stay as they are")
+            print(f"fine-tuning does not help ({error} with the habit of the others): the weights stay as they are")
     return (made, weights) if made.after.mean() < before else (None, None)
 
 
