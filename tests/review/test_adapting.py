@@ -2,8 +2,9 @@
 
 import pytest
 
+from landmarks.formats.reading import read_dataset
 from landmarks.review.adapting import Adapting
-from landmarks.review.exports import corrected_cases, split_of
+from landmarks.review.exports import corrected_cases, fill_set, split_of
 from landmarks.review.folder import scan
 from landmarks.review.jobs import keep_prediction
 from landmarks.review.reshape import head_model
@@ -42,6 +43,17 @@ def test_the_test_part_is_not_learned_from(corrected):
     assert Adapting(corrected, None).cases() == [1, 2, 3]
 
 
+def test_a_set_of_the_cases_trains_and_keeps_its_test_part_apart(corrected, tmp_path, heads):
+    content, points = heads[0]
+    cases = [case for part in corrected_cases(corrected).values() for case in part]
+    fill_set(corrected, cases, "table", tmp_path / "set", lambda case: content)
+    found = {split: read_dataset("table", tmp_path / "set", split=split) for split in ("train", "test")}
+    names = {split: {record.image_id for record in records.records} for split, records in found.items()}
+    assert names == {"train": {"case_00001", "case_00002", "case_00003"}, "test": {"case_00004", "case_00005"}}
+    learned = found["train"].records[0].points_px[found["train"].landmarks.index("Go")]
+    assert learned == pytest.approx((points["Go"][0] + HABIT_PX, points["Go"][1]), abs=1e-3)
+
+
 def test_adapt_and_predict_with_the_new_model(corrected, open_page, server, heads):
     page = open_page()
     open_case(page, "4")
@@ -49,7 +61,7 @@ def test_adapt_and_predict_with_the_new_model(corrected, open_page, server, head
     page.wait_for_selector("dialog:has-text('3 corrected films, and 2 more')")
     page.click("#adapt")
     page.wait_for_selector("#adapting progress")
-    page.click(".toast button:text-is('Use the new model')", timeout=120_000)
+    page.click(".toast button:text-is('Use the new model')", timeout=400_000)
     page.wait_for_selector(".toast:has-text('New predictions are made with adapted-')")
     page.click("[role=tab][data-name=case]")
     page.click("#predict-again")
@@ -57,7 +69,7 @@ def test_adapt_and_predict_with_the_new_model(corrected, open_page, server, head
     def found() -> dict:
         return server.json("GET", "/api/cases/5")["facts"]["auto/Go"]["value"]
 
-    until(page, lambda: found()["x"] != heads[0][1]["Go"][0], seconds=60)
+    until(page, lambda: found()["x"] != heads[0][1]["Go"][0], seconds=200)
     true = heads[0][1]["Go"]
     assert true[0] + 0.2 * HABIT_PX < found()["x"] < true[0] + HABIT_PX
     assert abs(found()["y"] - true[1]) < 3
