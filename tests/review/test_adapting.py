@@ -47,7 +47,7 @@ def test_a_set_of_the_cases_trains_and_keeps_its_test_part_apart(corrected, tmp_
     content, points = heads[0]
     cases = [case for part in corrected_cases(corrected).values() for case in part]
     fill_set(corrected, cases, "table", tmp_path / "set", lambda case: content)
-    found = {split: read_dataset("table", tmp_path / "set", split=split) for split in ("train", "test")}
+    found = {split: read_dataset("table", tmp_path / "set", split=split, hold_out=False) for split in ("train", "test")}
     names = {split: {record.image_id for record in records.records} for split, records in found.items()}
     assert names == {"train": {"case_00001", "case_00002", "case_00003"}, "test": {"case_00004", "case_00005"}}
     learned = found["train"].records[0].points_px[found["train"].landmarks.index("Go")]
