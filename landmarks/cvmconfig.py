@@ -33,8 +33,8 @@ class CvmConfig:
     dropout: float = setting(0.2, "Probability that a feature is zeroed before the last layer.", low=0, below=1)
     drop_path: float = setting(0.0, "Largest probability that a block of an EfficientNet is skipped.", low=0, below=1)
     tta: tuple[str, ...] = setting(
-        ("plain", "flip", "turn_left", "turn_right", "brightness", "contrast"),
-        "Views that --tta averages: plain, flip, turn_left, turn_right, brightness, contrast, upside_down.",
+        ("plain", "turn_left", "turn_right", "brightness", "contrast"),
+        "Views that --tta averages, beside these: flip (where training flips as well, augment.flip) and upside_down.",
     )
 
     def __post_init__(self) -> None:
