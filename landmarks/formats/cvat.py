@@ -37,6 +37,15 @@ def image_place(film: Film) -> str:
 def write(survey: Survey, root: Path) -> None:
     tree = ElementTree.Element("annotations")
     ElementTree.SubElement(tree, "version").text = "1.1"
+    task = ElementTree.SubElement(ElementTree.SubElement(tree, "meta"), "task")
+    ElementTree.SubElement(task, "size").text = str(len(survey.films))
+    ElementTree.SubElement(task, "mode").text = "annotation"
+    labels = ElementTree.SubElement(task, "labels")
+    for symbol in survey.landmarks.symbols:  # CVAT and datumaro import no file that does not declare its labels
+        label = ElementTree.SubElement(labels, "label")
+        ElementTree.SubElement(label, "name").text = symbol
+        ElementTree.SubElement(label, "type").text = "points"
+        ElementTree.SubElement(label, "attributes")
     for number, film in enumerate(survey.films):
         height, width = film.size or read_gray(film.path).shape
         name = film.path.relative_to(root / "images").as_posix()
