@@ -42,8 +42,8 @@ _PEAKS_ALONE = 1.8
 _BORDER_LEVELS, _FAINT_LEVELS, _BLANK_LEVELS = 16, 100, 4
 # A film is squeezed where heads in it are this much too low or too narrow; two looks find by how much.
 _SQUEEZED, _MOST_SQUEEZED, _LOOKS = 1.3, 3.0, 2
-# Part of a film that is white, within its borders, from which on it is overexposed: of films that are not, 0.05 at most.
-_OVEREXPOSED, _WHITE = 0.15, 254
+# Part of a film that is white, within its borders, from which on it is overexposed: of films that are not, 0.13 at most.
+_OVEREXPOSED, _WHITE = 0.2, 254
 # Side to which a film is scaled down to look for its border, and the part of a side that a border must take to count.
 _LOOK_PX, _BORDER_SHARE = 512, 0.08
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
