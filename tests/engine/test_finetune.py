@@ -78,9 +78,7 @@ def adapted(error: float, habit) -> Adapted:
     return Adapted(habit=habit, before=np.full(3, 4.0), after=np.full(3, error), unit="mm", evaluation=None)
 
 
-@pytest.mark.parametrize(
-    ("with_tuning", "weights", "line"), [(3.0, True, "3.000"), (3.45, False, "does not help: the weights stay")]
-)
+@pytest.mark.parametrize(("with_tuning", "weights", "line"), [(3.0, True, "3.000"), (3.45, False, "does not help (3.450 mm")])
 def test_command_keeps_what_helps_on_unseen_films(base, synthetic_root, monkeypatch, capsys, with_tuning, weights, line):
     monkeypatch.setattr("landmarks.evaluation.adapt.judge_habit", lambda *_: adapted(3.5, "habit"))
     monkeypatch.setattr(finetune, "judge_tuning", lambda *_: adapted(with_tuning, "tuned"))
