@@ -48,6 +48,8 @@ def fit(run: Run) -> dict:
                 if due or result.save or result.stop:
                     save(run, "latest.pt")
                 _leave_if(result.stop, run)
+                if line := watch.look_after_window():
+                    log.warning(line)
             if line := watch.look():
                 log.warning(line)
             validated = is_due(progress.epoch + 1, train.validate_every, train.epochs)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from landmarks.data.loading import read_split
+from landmarks.engine import processor
 from landmarks.engine.network import set_up_torch
 from landmarks.engine.processor import ProcessorWatch
 from landmarks.formats.records import DataError
@@ -42,6 +43,18 @@ def test_an_input_of_one_coarse_pixel_is_refused(tiny_config):
     with pytest.raises(SettingError, match=r"data\.image_size: found \[32, 32\]; write .* one of them 64 or more"):
         replace(tiny_config.data, image_size=(32, 32))
     assert replace(tiny_config.data, image_size=(32, 64)).image_size == (32, 64)
+
+
+def test_a_shared_processor_is_noticed_within_a_long_epoch_and_said_once(monkeypatch):
+    looks, clock = iter([(0, 0), (10, 10), (20, 20), (30, 30), (40, 40)]), iter(range(0, 1000, 50))
+    monkeypatch.setattr(ProcessorWatch, "_read", lambda self: next(looks))
+    monkeypatch.setattr(processor.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    watch = ProcessorWatch(torch.device("cpu"))
+    told = [bool(watch.look_after_window()) for _ in range(3)]
+    assert told == [False, True, False]
+    assert watch.look() == "", "told in this epoch"
+    assert watch.look()
 
 
 def test_threads_are_set_and_a_shared_processor_is_noticed_only_where_fewer_would_help(tiny_config, monkeypatch):
