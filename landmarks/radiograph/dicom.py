@@ -24,7 +24,7 @@ _DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_UNPACKED = 600_000_000
 _LEAST_LEVELS = 20
 """Gray levels between the 1 % and the 99 % point that a window must leave: real films have 176 and more."""
-# Gray levels by which a film's edges are brighter than its middle where it is plainly a negative: of sound films 26 at most.
+# Gray levels by which a film's edges are brighter than its middle where it is plainly a negative: of sound films 27 at most.
 _PLAIN_LEVELS = 40
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
