@@ -127,7 +127,7 @@ def _evaluation(heads: np.ndarray, seed: int) -> Evaluation:
 def _protocol(num: int) -> Protocol:
     return Protocol(
         format="table", root="", split="test", ground_truth="mean", exclude="", landmarks=ISBI19.symbols, labels="0",
-        image_size=_SIZE, scale="mm", decoder="fit", tta=False, precision="fp32", intervals="95 %", num_unread=0,
+        image_size=_SIZE, scale="mm", decoder="fit", tta=False, precision="fp32", intervals="95 %", views=False, num_unread=0,
         num_images=num, num_points=num * len(ISBI19),
     )  # fmt: skip
 
