@@ -5,6 +5,7 @@ import pytest
 
 from landmarks.commands import models
 from landmarks.inference.card import ModelFileError
+from landmarks.inference.onnx import open_onnx
 from landmarks.inference.predictor import Predictor
 from landmarks.inference.released import DEFAULT, FOLDER, model_file, released_models
 from landmarks.schema import ISBI19
@@ -37,6 +38,9 @@ def test_is_small_and_says_its_terms(name, capsys):
     assert released_models()[name].stat().st_size < 10e6
     assert models.main([name]) == 0
     text = capsys.readouterr().out
+    card = open_onnx(released_models()[name]).card
+    for said in (card.settings["data"]["root"], card.calibration.protocol["root"]):
+        assert "/" not in said  # no folder of the machine that trained it
     for words in ("Intended use", "medical device", "Test1", "95 %", "Terms:", "fail"):
         assert words in text, words
     assert models.main([]) == 0
