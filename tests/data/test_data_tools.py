@@ -59,6 +59,7 @@ def test_one_line_when_a_command_is_broken_off(monkeypatch, capsys, tool, call, 
 
     if call.endswith("fit"):
         monkeypatch.setattr("landmarks.engine.build.prepare_run", lambda *words, **settings: "a run")
+        monkeypatch.setattr("landmarks.engine.timing.announce_time", lambda run: None)
     monkeypatch.setattr(f"landmarks.{call}", fail)
     words = ("--config", TOOLS.parent / "configs" / "demo.yaml") if tool == "train" else ("--root", "t", "--format", "table")
     assert run(tool, [*map(str, words), "--output", "out"]) == code

@@ -73,7 +73,7 @@ def test_a_signal_during_validation_stops_at_once_and_loses_no_step(quick_config
 def test_a_run_killed_in_validation_writes_no_line_twice(quick_config, tmp_path, monkeypatch):
     fit(prepare_run(quick_config, tmp_path / "whole", resume=None))
     run = prepare_run(quick_config, tmp_path / "parts", resume=None)
-    monkeypatch.setattr(trainer, "_save_epoch", lambda *words: 1 / 0)  # after the epoch's lines, before its checkpoint
+    monkeypatch.setattr(trainer, "save_epoch", lambda *words: 1 / 0)  # after the epoch's lines, before its checkpoint
     with pytest.raises(ZeroDivisionError):
         fit(run)
     run.close()

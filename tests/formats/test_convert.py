@@ -17,7 +17,8 @@ from landmarks.formats.survey import TRUTH, Film, Survey
 from landmarks.prepare.convert import convert
 from landmarks.schema import AARIZ29, ISBI19, LandmarkSet
 
-WRITTEN = [name for name, module in FORMATS.items() if hasattr(module, "write") and name not in ("synthetic", "isbi2015")]
+OTHERS = ("synthetic", "isbi2015", "class_folders")  # drawn, with landmarks of its own, without landmarks
+WRITTEN = [name for name, module in FORMATS.items() if hasattr(module, "write") and name not in OTHERS]
 
 
 def survey_of(symbols, points, root):
