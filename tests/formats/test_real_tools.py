@@ -37,7 +37,7 @@ def written(points, tmp_path, target):
     return tmp_path / "ours"
 
 
-def compare(points, found, within=0.01):
+def assert_same_points(points, found, within=0.01):
     """Points by film and symbol, whoever read them."""
     assert {name: set(known) for name, known in found.items()} == {name: set(known) for name, known in points.items()}
     for name, known in points.items():
@@ -66,8 +66,8 @@ def test_labelme(points, tmp_path):
         height, width = SIZES[name]
         words = {"image_path": f"{name}.png", "image_height": height, "image_width": width}
         labelme.write_label_file(str(theirs / f"{name}.json"), shapes=shapes, **words)
-    compare(points, found)
-    compare(points, read_back("labelme", theirs))
+    assert_same_points(points, found)
+    assert_same_points(points, read_back("labelme", theirs))
 
 
 def test_coco(points, tmp_path):
@@ -83,9 +83,9 @@ def test_coco(points, tmp_path):
         assert annotation["num_keypoints"] == len(known)
         found[image["file_name"].split("/")[-1].removesuffix(".png")] = known
         results.append({"image_id": image["id"], "category_id": 1, "keypoints": annotation["keypoints"], "score": 1.0})
-    compare(points, found)
+    assert_same_points(points, found)
     (ours / "annotations.json").write_text(json.dumps(files.loadRes(results).dataset))
-    compare(points, read_back("coco", ours))
+    assert_same_points(points, read_back("coco", ours))
 
 
 def test_label_studio(points, tmp_path):
@@ -97,7 +97,7 @@ def test_label_studio(points, tmp_path):
     export.convert_to_json_min(str(ours / "project.json"), str(tmp_path / "min"), is_dir=False)
     (ours / "project.json").unlink()
     shutil.copy(tmp_path / "min" / "result.json", ours / "project.json")
-    compare(points, read_back("labelstudio", ours))
+    assert_same_points(points, read_back("labelstudio", ours))
 
 
 def test_cvat(points, tmp_path):
@@ -105,7 +105,7 @@ def test_cvat(points, tmp_path):
     ours, theirs = written(points, tmp_path, "cvat"), tmp_path / "theirs"
     read = datumaro.Dataset.import_from(str(ours), "cvat")
     names = [label.name for label in read.categories()[datumaro.AnnotationType.label].items]
-    compare(points, {item.id.split("/")[-1]: {names[a.label]: a.points for a in item.annotations} for item in read})
+    assert_same_points(points, {item.id.split("/")[-1]: {names[a.label]: a.points for a in item.annotations} for item in read})
     items = [
         datumaro.DatasetItem(
             id=name,
@@ -116,4 +116,4 @@ def test_cvat(points, tmp_path):
     ]
     datumaro.Dataset.from_iterable(items, categories=list(SYMBOLS)).export(str(theirs), "cvat", save_media=True)
     next(theirs.glob("*.xml")).rename(theirs / "annotations.xml")
-    compare(points, read_back("cvat", theirs))
+    assert_same_points(points, read_back("cvat", theirs))
