@@ -38,7 +38,7 @@ def steps(command, words):
         return [
             ["-m", "ruff", "check", "."],
             ["-m", "ruff", "format", "--check", "."],
-            ["-m", "pytest", "--numprocesses", "auto", *words],
+            ["-m", "pytest", "--numprocesses", "auto", "--dist", "worksteal", *words],
         ]
     folder = [] if words and not words[0].startswith("-") else [FILMS]
     return [["-m", "landmarks", "review", *folder, *words]]
