@@ -6,8 +6,8 @@ Examples:
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan
 
 Readers place some landmarks elsewhere by habit. How far, on average, is measured in the frame of the head, shrunk towards
-zero, the more so the fewer films there are, and added to the model's points. Then the network of a checkpoint is fine-tuned:
-few steps at a low rate with films of the first training mixed in, where they are at hand; an ONNX file keeps its weights.
+zero, the more so the fewer films there are, and added to the model's points. Then the network is fine-tuned:
+few steps at a low rate with films of the first training mixed in, where they are at hand.
 Each film is judged by a model and a habit that have not seen it; a step that does not help is left out, and nothing is
 written where none does.
 """
@@ -69,13 +69,12 @@ def _adapt(args) -> int:
     if args.plan:
         return _plan(predictor, records)
     base = model_file(args.checkpoint)
-    tuned = not args.no_tuning and base.suffix.lower() == ".pt"
-    made, weights = _chosen(predictor, common_films(predictor, records), base if tuned else None)
+    made, weights = _chosen(predictor, common_films(predictor, records), None if args.no_tuning else base)
     if made is None:
         print("adapting does not help: these readers place the landmarks as the model does; nothing is written")
         return 0
     if base.suffix.lower() == ".onnx":
-        path = write_adapted_onnx(base, args.output, predictor.card, made, args.coverage)
+        path = write_adapted_onnx(base, args.output, predictor.card, made, args.coverage, weights)
     else:
         path = write_adapted(base, args.output, made.habit, weights)
         calibrate_checkpoint(path, made.evaluation, args.coverage, protocol_of(predictor.card), trained)
@@ -86,7 +85,7 @@ def _adapt(args) -> int:
 def _chosen(predictor, records, base: Path | None) -> tuple:
     """What helps most on films that did not make it, and the weights that belong to it; None for what does not help.
 
-    `base` is the checkpoint to fine-tune, None for the habit alone.
+    `base` is the model to fine-tune, None for the habit alone.
     """
     from landmarks.engine.finetune import judge_tuning, open_base, tune, weights_of
     from landmarks.evaluation.adapt import judge_habit, predict_films

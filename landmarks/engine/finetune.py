@@ -25,6 +25,7 @@ from landmarks.evaluation.adapt import Adapted, judge_habit, predict_films
 from landmarks.evaluation.evaluate import true_points
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.habit import Habit, fit_habit, with_habit
+from landmarks.inference.from_onnx import load_onnx
 from landmarks.inference.network import TorchNetwork
 from landmarks.inference.predictor import Predictor
 from landmarks.prediction import Prediction
@@ -45,7 +46,7 @@ _FOLDS = 3
 class Base:
     """The model that is adapted."""
 
-    path: Path
+    weights: dict[str, torch.Tensor]
     config: Config
     """Of its training."""
     task: Task
@@ -54,15 +55,15 @@ class Base:
 
 
 def open_base(path: Path) -> Base:
-    """Raises: CheckpointError."""
-    loaded = load_model(path)
+    """A checkpoint, or an exported ONNX file. Raises: CheckpointError, ModelFileError."""
+    loaded = load_onnx(path) if path.suffix.lower() == ".onnx" else load_model(path)
     data = replace(loaded.config.data, exclude="")
     try:
         old = read_split(data, data.train_split, seed=loaded.config.train.seed)
     except DataError as error:
         log.info(f"fine-tuning without films of the first training: {error}")
         old = None
-    return Base(path=path, config=loaded.config, task=loaded.task, old=old)
+    return Base(weights=weights_of(loaded.model), config=loaded.config, task=loaded.task, old=old)
 
 
 def judge_tuning(base: Base, predictor: Predictor, found: Prediction, records: RecordSet) -> Adapted:
@@ -101,6 +102,7 @@ def tune(base: Base, shape: ShapeModel, found: Prediction, records: RecordSet, *
     # few films are read, most of them many times: the disk's own cache suffices
     dataset = open_samples(every, config.data, base.task.targets, augment=config.augment, seed=seed)
     learner, _ = make_learner(config, base.task, device, here, num_batches=STEPS, share=_BATCH)
+    learner.model.load_state_dict(base.weights)
     start_training_mode(learner.model, config.train.batch_norm)
     batches = _batches(dataset, len(new.records), seed)
     for batch in tqdm(batches, total=STEPS, desc="fine-tuning", unit="step", file=sys.stderr, leave=False):
@@ -126,7 +128,7 @@ def _settings(base: Base) -> Config:
         channels_last=before.channels_last,
     )
     data = replace(base.config.data, cache="none", workers=0)
-    return replace(base.config, train=train, data=data, model=replace(base.config.model, init_from=str(base.path)), stages=())
+    return replace(base.config, train=train, data=data, model=replace(base.config.model, init_from=""), stages=())
 
 
 def _batches(dataset: CephalogramDataset, num_new: int, seed: int) -> Iterator[Sample]:

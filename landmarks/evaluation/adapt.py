@@ -15,10 +15,13 @@ from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, true_
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.habit import Habit, fit_habit, with_habit
 from landmarks.inference.card import ModelCard
-from landmarks.inference.export import sealed_graph, write_whole
+from landmarks.inference.export import onnx_bytes, sealed_graph, write_whole
+from landmarks.inference.from_onnx import load_onnx
+from landmarks.inference.network import TorchNetwork
 from landmarks.inference.onnx import card_metadata
 from landmarks.inference.predictor import Predictor
 from landmarks.metrics import known_mean
+from landmarks.models.fold import fold_norms
 from landmarks.prediction import Prediction
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
@@ -124,8 +127,17 @@ def write_adapted(base: Path, output: Path, habit: Habit, weights: dict[str, tor
     return path
 
 
-def write_adapted_onnx(base: Path, output: Path, card: ModelCard, made: Adapted, coverage: float) -> Path:
-    """The base model with a habit, as <name of the folder>.onnx; with radii of these films where they are enough.
+def write_adapted_onnx(
+    base: Path,
+    output: Path,
+    card: ModelCard,
+    made: Adapted,
+    coverage: float,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> Path:
+    """The base model with a habit, and with other weights where there are any, as <name of the folder>.onnx.
+
+    It has radii of these films where they are enough.
 
     Raises: ModelFileError where `onnx` is not installed; OSError.
     """
@@ -135,7 +147,13 @@ def write_adapted_onnx(base: Path, output: Path, card: ModelCard, made: Adapted,
     path = output / f"{output.name}.onnx"
     calibration = card.calibration if radii.infinite else radii
     adapted = replace(card, habit=made.habit, calibration=calibration)
-    write_whole(path, sealed_graph(base.read_bytes(), card_metadata(adapted), half=False))
+    if weights is None:
+        content = sealed_graph(base.read_bytes(), card_metadata(adapted), half=False)
+    else:
+        model = load_onnx(base).model
+        model.load_state_dict(weights)
+        content = onnx_bytes(TorchNetwork(fold_norms(model), adapted, device=torch.device("cpu")), adapted)
+    write_whole(path, content)
     return path
 
 

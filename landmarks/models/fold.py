@@ -1,4 +1,7 @@
-"""For prediction: BatchNorm folded into the convolutions before it, which gives the same maps with a third fewer passes."""
+"""For prediction: BatchNorm folded into the convolutions before it, which gives the same maps with a third fewer passes.
+
+And back, to fine-tune a network that was exported.
+"""
 
 import copy
 
@@ -25,6 +28,33 @@ def fold_norms(model: HRNet) -> HRNet:
     if isinstance(folded.head, V2Head):
         _fold_head(folded.head)
     return folded
+
+
+@torch.no_grad()
+def unfold_norms(model: HRNet, weights: dict[str, torch.Tensor]) -> None:
+    """Gives a network the weights of one with folded norms: the same maps, as long as the norms' statistics stay frozen.
+
+    Args:
+        weights: of the convolutions, by name, with the biases that folding gave them.
+    Raises: KeyError where one is missing, RuntimeError where a shape differs.
+    """
+    state = model.state_dict()
+    for prefix, module in model.named_modules():
+        before = ""
+        for name, child in module.named_children():
+            path = f"{prefix}.{name}" if prefix else name
+            if isinstance(child, nn.Conv2d):
+                state[f"{path}.weight"] = weights[f"{path}.weight"]
+                if child.bias is not None:
+                    state[f"{path}.bias"] = weights[f"{path}.bias"]
+            elif isinstance(child, nn.BatchNorm2d):
+                # the head's norm follows a sum of convolutions, of which the first has its shift
+                state[f"{path}.bias"] = weights[f"{before or 'head.join.0'}.bias"]
+                state[f"{path}.weight"] = torch.ones_like(child.weight)
+                state[f"{path}.running_mean"] = torch.zeros_like(child.running_mean)
+                state[f"{path}.running_var"] = torch.full_like(child.running_var, 1 - child.eps)
+            before = path if isinstance(child, nn.Conv2d) else ""
+    model.load_state_dict(state)
 
 
 def _fold_head(head: V2Head) -> None:

@@ -11,9 +11,11 @@ from landmarks.checkpointfile import read_checkpoint, write_checkpoint
 from landmarks.commands import adapt as command
 from landmarks.configfile import config_to_dict
 from landmarks.engine import finetune
-from landmarks.evaluation.adapt import Adapted, predict_films
+from landmarks.evaluation.adapt import Adapted, adapt, predict_films, write_adapted_onnx
 from landmarks.evaluation.evaluate import true_points
 from landmarks.formats.reading import read_dataset
+from landmarks.inference.export import export_onnx, smooth_noise
+from landmarks.inference.onnx import open_onnx
 from landmarks.inference.predictor import Predictor
 from landmarks.shape import fit_shape
 from landmarks.tasks.landmarks.task import LandmarkTask
@@ -48,6 +50,24 @@ def test_tuning_moves_weights_alone_and_repeats(base, synthetic_root):
     assert not any("running_" in name for name in moved)
     for name, value in tuned.items():
         assert torch.equal(value, again[name]), name
+
+
+def test_an_exported_model_is_tuned_and_exported_again(base, synthetic_root, tmp_path):
+    export_onnx(base, tmp_path / "base.onnx", half=True)
+    films, predictor = read_dataset("aariz", synthetic_root, split="test"), Predictor.load(tmp_path / "base.onnx")
+    found, opened = predict_films(predictor, films), finetune.open_base(tmp_path / "base.onnx")
+    tuned = finetune.tune(opened, predictor.card.shape, found, films, seed=3)
+    made = adapt(predictor, films)
+    path = write_adapted_onnx(
+        tmp_path / "base.onnx", tmp_path / "clinic", predictor.card, made, 0.9, finetune.weights_of(tuned)
+    )
+    adapted, images = open_onnx(path), smooth_noise(predictor.card.image_size, 2)
+    with torch.no_grad():
+        maps = tuned(torch.from_numpy(images))
+    np.testing.assert_allclose(adapted.maps(images), maps, atol=3e-3)
+    assert np.abs(predictor.network.maps(images) - maps.numpy()).max() > 3e-3
+    assert adapted.card.habit is not None
+    assert adapted.card.precision == "fp16"
 
 
 def test_batches_are_half_new_and_take_every_film_in_turn(monkeypatch):

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from landmarks.inference import radii
 from landmarks.inference.card import ModelFileError, card_dict, card_from_dict
 from landmarks.inference.export import export_onnx
+from landmarks.inference.from_onnx import load_onnx
 from landmarks.inference.onnx import open_onnx
 from landmarks.inference.predictor import Predictor
 from landmarks.inference.radii import Calibration, LandmarkCalibration, file_id
+from landmarks.tasks.saved import load_model
 
 
 def films(num: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,3 +90,20 @@ def test_what_is_no_model_is_named(tmp_path):
 def test_cards_survive_json(onnx_file):
     card = replace(open_onnx(onnx_file).card, licence="ä")
     assert card_from_dict(card_dict(card)) == card
+
+
+def test_the_network_of_an_exported_file_gives_its_maps_and_can_be_trained(checkpoint, onnx_file):
+    model, config, task = load_onnx(onnx_file)
+    images = films(2)[0]
+    found = model(torch.from_numpy(images))
+    np.testing.assert_allclose(found.detach(), open_onnx(onnx_file, device="cpu").maps(images), atol=1e-4)
+    saved = load_model(checkpoint)
+    assert (task.landmarks, config.model) == (saved.landmarks, saved.config.model)
+    found.square().sum().backward()
+    assert all(parameter.grad.abs().sum() > 0 for name, parameter in model.named_parameters() if "branches.0" in name)
+
+
+def test_a_mean_of_networks_is_not_fine_tuned(checkpoint, tmp_path):
+    export_onnx([checkpoint, checkpoint], tmp_path / "mean.onnx")
+    with pytest.raises(ModelFileError, match=r"not one network .* --no-tuning"):
+        load_onnx(tmp_path / "mean.onnx")
