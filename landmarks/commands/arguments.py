@@ -30,7 +30,7 @@ def add_settings(parser: argparse.ArgumentParser, whose: str) -> None:
 
 def one_model(named: list[Path]) -> Path:
     """The only one of these model files. Raises: ValueError."""
-    if len(named) > 1 or named[0].suffix.lower() == ".json":
+    if len(named) > 1:
         raise ValueError(f"--checkpoint: found {', '.join(map(str, named))}; of cervical stages name one model")
     return named[0]
 

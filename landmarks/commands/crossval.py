@@ -6,8 +6,9 @@ Examples:
     landmarks eval --checkpoint runs/isbi2015_cpu_folds/ensemble.json --split test1
 
 The films of 'train' and 'valid' are divided. Films of one patient (column patient of a table) and repeated exposures stay in
-one fold, and each fold has its share of every device. The same command resumes; folds can be trained apart with --only,
-also on several machines that share the folder. Each model is taken as it is after its last epoch: no film chooses it.
+one fold, and each fold has its share of every device and cervical stage. The same command resumes; folds can be trained apart
+with --only, also on several machines that share the folder. Each model is taken as it is after its last epoch: no film
+chooses it.
 """
 
 import dataclasses
@@ -24,7 +25,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, metavar="K", help="train this fold alone, from 1")
     parser.add_argument("--by-device", action="store_true", help="hold out whole devices")
     parser.add_argument("--output", type=Path, help="folder (default: runs/<name of the recipe>_folds)")
-    parser.add_argument("--coverage", type=float, default=0.9, help="of the error radii (default: 0.9)")
+    parser.add_argument("--coverage", type=float, default=0.9, help="of error radii or sets of stages (default: 0.9)")
+    parser.add_argument("--tta", action="store_true", help="cervical stages: judge and calibrate the mean of cvm.tta's views")
     args = parser.parse_intermixed_args(argv)
     if args.only is not None and not 1 <= args.only <= args.folds:
         raise ValueError(f"--only: found {args.only}; write a fold from 1 to {args.folds}")
@@ -48,11 +50,8 @@ def _crossval(config, args) -> int:
     from landmarks.distributed import rank_info
     from landmarks.evaluation.folds import make_folds
     from landmarks.synthetic.folder import dataset_root, make_missing_set
-    from landmarks.tasks import task_type
-    from landmarks.tasks.landmarks.task import LandmarkTask
 
-    if task_type(config) is not LandmarkTask:
-        raise ValueError(f"model.task: found {config.model.task}; crossval is for landmark models")
+    finish = {"landmarks": _finish, "cvm": _finish_stages}[config.model.task]
     if config.data.sets:
         raise ValueError("data.sets: crossval divides one data set; write data.format and data.root")
     if rank_info().size > 1:
@@ -68,7 +67,7 @@ def _crossval(config, args) -> int:
     if missing := [run.name for run in runs if not _is_finished(run)]:
         print(f"{args.output}: still to be trained: {', '.join(missing)}")
         return 0
-    return _finish(folds, runs, args)
+    return finish(folds, runs, args)
 
 
 def _fold(config, held_out: Path):
@@ -102,4 +101,19 @@ def _finish(folds, runs: list[Path], args) -> int:
     write_ensemble(args.output / FILE_NAME, models, calibration)
     print(figures_table(results.figures), headline(results.figures), sep="\n\n")
     print(f"report: {output / 'report.html'}", f"ensemble: {args.output / FILE_NAME}", sep="\n")
+    return 0
+
+
+def _finish_stages(folds, runs: list[Path], args) -> int:
+    """Out-of-fold figures of cervical stages, the ensemble and its calibration."""
+    from landmarks.evaluation.stages.crossval import judge_stage_folds
+    from landmarks.evaluation.stages.files import stage_table, write_stage_report
+    from landmarks.inference.ensemble import FILE_NAME, write_ensemble
+
+    models = [run / "checkpoints" / "latest.pt" for run in runs]
+    ensemble, output = args.output / FILE_NAME, args.output / "evaluation_out_of_fold"
+    write_ensemble(ensemble, models, None)
+    results = judge_stage_folds(folds, models, ensemble, args.coverage, tta=args.tta)
+    write_stage_report(output, results)
+    print(stage_table(results), f"report: {output / 'report.html'}", f"ensemble: {ensemble}", sep="\n\n")
     return 0

@@ -1,4 +1,4 @@
-"""Folds of a cross-validation: films of one patient or of one exposure stay together, devices are spread evenly."""
+"""Folds of a cross-validation: films of one patient or of one exposure stay together, devices and stages are spread evenly."""
 
 import csv
 from collections import Counter
@@ -64,14 +64,16 @@ def assign_folds(
         raise DataError(f"--folds: found {num} for {len(names)} {what}; write a number from 2 to {max(2, len(names))}")
     order = np.random.default_rng([seed, 0xF01D]).permutation(len(names))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    folds, of_device, total = np.zeros(len(films), dtype=int), Counter(), Counter()
+    folds, taken = np.zeros(len(films), dtype=int), Counter()
     for name in names[order]:
         members = np.flatnonzero(group == name)
-        device = films[members[0]].device
-        fold = min(range(num), key=lambda k: ((0 if by_device else of_device[device, k]), total[k], k))
+        first = films[members[0]]
+        # films of one device and cervical stage, of one device, of any: rare stages would else miss whole folds
+        kinds = [(), (first.device,), (first.device, first.cvm_stage)][: 1 if by_device else 3]
+        fold = min(range(num), key=lambda k: (*(taken[kind, k] for kind in reversed(kinds)), k))
         folds[members] = fold
-        of_device[device, fold] += len(members)
-        total[fold] += len(members)
+        for kind in kinds:
+            taken[kind, fold] += len(members)
     return folds
 
 

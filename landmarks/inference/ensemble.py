@@ -63,12 +63,14 @@ def mean_card(cards: Sequence[ModelCard], files: Sequence[Path], calibration: Ca
                 raise ModelFileError(f"{file}: {name} differs from that of {files[0]}; predict with them separately")
     # error radii of one network do not hold for a mean of several
     names = "; ".join(card.checkpoint for card in cards)
-    return replace(first, settings=_common_settings(cards), calibration=calibration, checkpoint=names)
+    settings = common_settings([card.settings for card in cards])
+    return replace(first, settings=settings, calibration=calibration, checkpoint=names)
 
 
-def _common_settings(cards: Sequence[ModelCard]) -> dict:
-    settings = cards[0].settings
-    if len({card.settings.get("data", {}).get("held_out", "") for card in cards}) > 1:
+def common_settings(each: Sequence[dict]) -> dict:
+    """The settings of the first model; where others hold out other films, the list says so."""
+    settings = each[0]
+    if len({part.get("data", {}).get("held_out", "") for part in each}) > 1:
         settings = settings | {"data": settings["data"] | {"held_out": EVERY_FOLD}}
     return settings
 

@@ -1,6 +1,7 @@
-"""Stage networks in torch: a checkpoint's."""
+"""Stage networks in torch: a checkpoint's, or the mean of an ensemble's."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from landmarks.configfile import config_to_dict, override_config
 from landmarks.device import choose_device, usable_precision
 from landmarks.distributed import rank_info
 from landmarks.inference.card import ModelFileError
+from landmarks.inference.ensemble import SUFFIX, common_settings, read_ensemble
 from landmarks.inference.radii import file_id
 from landmarks.inference.stage_calibration import find_stage_calibration
 from landmarks.inference.stages import StageCard
@@ -31,8 +33,24 @@ class TorchStageNetwork:
         return found.double().cpu().numpy()
 
 
+class MeanScores(nn.Module):
+    """The mean of several networks' scores, which is the geometric mean of their probabilities."""
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.models = nn.ModuleList(models)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.stack([model(images) for model in self.models]).mean(dim=0)
+
+
 def open_stage_checkpoint(path: Path, *, device: str | None = "auto", overrides: Sequence[str] = ()) -> TorchStageNetwork:
-    """The network of a checkpoint. Raises: CheckpointError; ValueError where the device or a setting cannot be used."""
+    """The network of a checkpoint, or of the models that an `ensemble.json` names.
+
+    Raises: CheckpointError; ValueError where the device or a setting cannot be used.
+    """
+    if path.suffix.lower() == SUFFIX:
+        return _open_ensemble(path, device=device, overrides=overrides)
     loaded = load_model(path)
     if not isinstance(loaded.task, StageTask):
         raise ModelFileError(f"{path}: a model of another task, which knows no cervical stages; name it as --checkpoint")
@@ -50,3 +68,20 @@ def open_stage_checkpoint(path: Path, *, device: str | None = "auto", overrides:
     )
     model = loaded.model.to(chosen, memory_format=torch.channels_last)
     return TorchStageNetwork(model, card, device=chosen)
+
+
+def _open_ensemble(path: Path, *, device: str | None, overrides: Sequence[str]) -> TorchStageNetwork:
+    files = read_ensemble(path).models
+    networks = [open_stage_checkpoint(file, device=device, overrides=overrides) for file in files]
+    first = networks[0].card
+    for file, network in zip(files, networks, strict=True):
+        if (network.card.image_size, network.card.region) != (first.image_size, first.region):
+            raise ModelFileError(f"{file}: input size or region differs from that of {files[0]}; predict with them separately")
+    card = replace(
+        first,
+        settings=common_settings([network.card.settings for network in networks]),
+        calibration=find_stage_calibration(path),
+        checkpoint=f"{path.name} {file_id(path)}",
+    )
+    model = MeanScores([network.model for network in networks])
+    return TorchStageNetwork(model, card, device=next(model.parameters()).device)

@@ -1,5 +1,6 @@
 """Folds: what belongs together stays together, devices are spread or held out whole, each film is in one fold."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -46,6 +47,15 @@ def test_devices_are_spread_evenly_or_held_out_whole():
     assert sorted({(d, f) for d, f in zip(devices, whole, strict=True)}) == sorted(zip("ABC", whole[[0, 20, 30]], strict=True))
     with pytest.raises(DataError, match="found 4 for 3 devices"):
         assign_folds(films, [], 4, seed=0, by_device=True)
+
+
+def test_stages_are_spread_evenly():
+    films = [replace(film(i), cvm_stage=stage) for i, stage in enumerate([1] * 5 + [2] * 9 + [5] * 31)]
+    folds = assign_folds(films, [], 5, seed=0)
+    for stage in (1, 2, 5):
+        counts = np.bincount(folds[[f.cvm_stage == stage for f in films]], minlength=5)
+        assert counts.max() - counts.min() <= 1
+    assert np.bincount(folds).tolist() == [9] * 5
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
+from landmarks.commands import eval as eval_command
 from landmarks.commands.program import run
 from landmarks.evaluation.stages.calibrate import fit_temperature, fit_threshold
+from landmarks.formats.records import DataError
 from landmarks.inference.card import ModelFileError
 from landmarks.inference.onnx import open_onnx
 from landmarks.inference.predictor import Predictor
@@ -86,6 +88,28 @@ def test_predict_gives_landmarks_measurements_and_stage_of_a_film(models, synthe
     assert "SNA" in found["measurements"]
     assert 0 < found["cvm"]["probability"] <= 1
     assert sum(found["cvm"]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+
+
+def test_folds_leave_an_ensemble_that_is_a_model(crops, tmp_path, capsys):
+    words = ["--config", "configs/cvm_cpu.yaml", "--folds", "2", "--output", str(tmp_path / "folds"), "--coverage", "0.8"]
+    words += ["data.workers=0", "data.image_size=[64,64]", "train.epochs=1", "train.warmup_epochs=0", f"data.root={crops}"]
+    assert run("crossval", [*words, "model.backbone=efficientnet_lite0", "model.pretrained=false"]) == 0
+    figures = json.loads((tmp_path / "folds" / "evaluation_out_of_fold" / "metrics.json").read_text())
+    assert figures["protocol"]["num_images"] == 24
+    model, film = tmp_path / "folds" / "ensemble.json", next(crops.glob("valid/3/*.png"))
+    assert task_of(model) == "cvm"
+    mean, ensemble = (StagePredictor.load(model, calibrated=calibrated) for calibrated in (False, True))
+    parts = [StagePredictor.load(path, calibrated=False) for path in model.parent.glob("fold_*/checkpoints/latest.pt")]
+    scores = [np.log(part(film).probabilities) for part in parts]
+    np.testing.assert_allclose(mean(film).probabilities, softmax(np.mean(scores, axis=0)), atol=1e-5)
+    assert (ensemble.calibration.num, ensemble(film).coverage) == (24, 0.8)
+    assert run("export", ["--checkpoint", str(model), "--output", str(tmp_path / "mean.onnx")]) == 0
+    exported = StagePredictor.load(tmp_path / "mean.onnx")(film)
+    np.testing.assert_allclose(exported.probabilities, ensemble(film).probabilities, atol=1e-5)
+    with pytest.raises(DataError, match="was held out from one model"):
+        eval_command.main(["--checkpoint", str(model), "--split", "valid"])
+    words = ["--checkpoint", str(model), "--split", "valid", "data.held_out=''"]
+    assert run("eval", words) == 0
 
 
 def test_a_model_of_one_task_is_refused_for_the_other(models):
