@@ -59,7 +59,8 @@ def place_again(
 
 def _place_one(found: Prediction, at: tuple[int, int], model: ShapeModel, head: "_Head", row: int, others: Prediction) -> None:
     """Puts the landmark at (film, landmark), in place, on another peak of its map, or where the kept landmarks put it."""
-    expected, covariance = _noisy(model, head.noise_mm * head.kept).expect(head.points_mm, head.kept, row)
+    means, covariance = _noisy(model, head.noise_mm * head.kept).expect(head.points_mm[None], np.flatnonzero(head.kept), row)
+    expected = means[0]
     best = _best(head.placed.apply(others.points_px * head.facing)[0], others.peaks[0], expected, covariance)
     if best is not None:
         for field in ("points_px", "peaks", "spread_px"):
@@ -94,8 +95,8 @@ class _Head:
 
     def _far(self) -> np.ndarray:
         """[K]: above 1 where a point is too far from where the kept ones put it; the higher its peak, the further that is."""
-        deviation, size = self._noisy.surprise(self.points_mm, self.kept)
-        return np.where(np.linalg.norm(deviation, axis=1) > _FAR_MM, np.sqrt(size) / self._limit, 0)
+        deviation, size = self._noisy.surprise(self.points_mm[None], self.kept[None])
+        return np.where(np.linalg.norm(deviation[0], axis=1) > _FAR_MM, np.sqrt(size[0]) / self._limit, 0)
 
     def _find_agreeing(self, peaks: np.ndarray) -> None:
         half = max(ENOUGH_LANDMARKS, (len(peaks) + 1) // 2)

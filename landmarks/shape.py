@@ -4,6 +4,7 @@ Shapes: N images, K landmarks. Points are (x, y) in any frame that keeps the asp
 large as the training heads were.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -92,42 +93,49 @@ class ShapeModel:
         """What each landmark deviates from where the others put it.
 
         Args:
-            points_mm: aligned points [K, 2].
-            kept: bool [K], landmarks that may be believed; of each other one the deviation from them is given.
-        Returns: deviation [K, 2] in mm, and its squared size in standard deviations [K]; NaN where there is no point.
+            points_mm: aligned points [N, K, 2].
+            kept: bool [N, K], landmarks that may be believed; of each other one the deviation from them is given.
+        Returns: deviation [N, K, 2] in mm, and its squared size in standard deviations [N, K]; NaN where there is no point.
         """
-        deviation, size = np.full(points_mm.shape, np.nan), np.full(len(points_mm), np.nan)
-        offset = (points_mm - self.mean).ravel()
-        inner = _pairs(np.flatnonzero(kept))
-        precision = np.linalg.inv(self.covariance[np.ix_(inner, inner)])
-        pull = precision @ offset[inner]
-        for row, k in enumerate(np.flatnonzero(kept)):
-            block = precision[2 * row : 2 * row + 2, 2 * row : 2 * row + 2]
-            deviation[k] = np.linalg.solve(block, pull[2 * row : 2 * row + 2])
-            size[k] = deviation[k] @ block @ deviation[k]
-        for k in np.flatnonzero(~kept & np.isfinite(points_mm).all(axis=1)):
-            expected, spread = self.expect(points_mm, kept, k)
-            deviation[k] = points_mm[k] - expected
-            size[k] = deviation[k] @ np.linalg.solve(spread, deviation[k])
+        deviation, size = np.full(points_mm.shape, np.nan), np.full(kept.shape, np.nan)
+        known = np.isfinite(points_mm).all(axis=2)
+        for rows, seen in _same_rows(kept):
+            inner, columns = _pairs(seen), np.arange(len(seen))
+            precision = np.linalg.inv(self.covariance[np.ix_(inner, inner)])
+            pull = ((points_mm[rows] - self.mean).reshape(len(rows), -1)[:, inner] @ precision).reshape(len(rows), -1, 2)
+            spread = np.linalg.inv(precision.reshape(len(seen), 2, len(seen), 2)[columns, :, columns])
+            deviation[np.ix_(rows, seen)] = found = np.einsum("nki,kij->nkj", pull, spread)
+            size[np.ix_(rows, seen)] = (found * pull).sum(axis=2)
+            for k in np.setdiff1d(np.flatnonzero(known[rows].any(axis=0)), seen):
+                some = rows[known[rows, k]]
+                expected, spread = self.expect(points_mm[some], seen, k)
+                deviation[some, k] = off = points_mm[some, k] - expected
+                size[some, k] = (off * np.linalg.solve(spread, off.T).T).sum(axis=1)
         return deviation, size
 
-    def expect(self, points_mm: np.ndarray, kept: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where the kept landmarks of points [K, 2] put landmark `k`: mean [2] in mm and covariance [2, 2]."""
-        inner, own = _pairs(np.flatnonzero(kept)), _pairs(np.array([k]))
+    def expect(self, points_mm: np.ndarray, seen: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the landmarks `seen` (numbers) of points [N, K, 2] put landmark `k`: means [N, 2] in mm, covariance [2, 2]."""
+        inner, own = _pairs(seen), _pairs(np.array([k]))
         pull = np.linalg.solve(self.covariance[np.ix_(inner, inner)], self.covariance[np.ix_(inner, own)])
-        mean = self.mean[k] + pull.T @ (points_mm - self.mean).ravel()[inner]
-        return mean, self.covariance[np.ix_(own, own)] - self.covariance[np.ix_(own, inner)] @ pull
+        means = self.mean[k] + (points_mm - self.mean).reshape(len(points_mm), -1)[:, inner] @ pull
+        return means, self.covariance[np.ix_(own, own)] - self.covariance[np.ix_(own, inner)] @ pull
 
     def gains(self, points_mm: np.ndarray, kept: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
-        """How much nearer to the mean (squared Mahalanobis distance) the shape comes when each pair is exchanged."""
-        inner = _pairs(np.flatnonzero(kept))
-        precision = np.linalg.inv(self.covariance[np.ix_(inner, inner)])
-        shapes = np.repeat(points_mm[None], len(pairs) + 1, axis=0)
-        for shape, (a, b) in zip(shapes[1:], pairs, strict=True):
-            shape[[a, b]] = shape[[b, a]]
-        offsets = (shapes - self.mean).reshape(len(shapes), -1)[:, inner]
-        distances = np.einsum("ni,ij,nj->n", offsets, precision, offsets)
-        return distances[0] - distances[1:]
+        """How much nearer to the mean (squared Mahalanobis distance) shapes [N, K, 2] come when each pair is exchanged.
+
+        Returns: [N, len(pairs)]; NaN where `kept`, bool [N, K], lacks one of the pair.
+        """
+        gains = np.full((len(points_mm), len(pairs)), np.nan)
+        for rows, seen in _same_rows(kept):
+            inner = _pairs(seen)
+            precision = np.linalg.inv(self.covariance[np.ix_(inner, inner)])
+            now = _squared(points_mm[rows] - self.mean, inner, precision)
+            for column, pair in enumerate(pairs):
+                if np.isin(pair, seen).all():
+                    exchanged = points_mm[rows]
+                    exchanged[:, pair] = exchanged[:, pair[::-1]]
+                    gains[rows, column] = now - _squared(exchanged - self.mean, inner, precision)
+        return gains
 
 
 def fit_shape(points_px: np.ndarray, symbols: tuple[str, ...], pixel_size: np.ndarray | None = None) -> ShapeModel | None:
@@ -245,6 +253,19 @@ def _similarity(source: np.ndarray, target: np.ndarray, weights: np.ndarray) -> 
     across = (share[..., 0] * (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])).sum(axis=1) / size
     linear = np.stack([np.stack([along, -across], axis=1), np.stack([across, along], axis=1)], axis=1)
     return linear, centre_target - np.einsum("nij,nj->ni", linear, centre_source)
+
+
+def _squared(offset: np.ndarray, inner: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distance [N] of offsets [N, K, 2] by these coordinates."""
+    flat = offset.reshape(len(offset), -1)[:, inner]
+    return ((flat @ precision) * flat).sum(axis=1)
+
+
+def _same_rows(table: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of bool [N, K] the numbers of rows that are the same, and the columns that are true in them."""
+    patterns, of_row, num = np.unique(table, axis=0, return_inverse=True, return_counts=True)
+    for pattern, rows in zip(patterns, np.split(np.argsort(of_row.ravel(), kind="stable"), np.cumsum(num)[:-1]), strict=True):
+        yield rows, np.flatnonzero(pattern)
 
 
 def _pairs(rows: np.ndarray) -> np.ndarray:

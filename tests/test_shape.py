@@ -24,8 +24,7 @@ def test_other_landmarks_predict_one_to_its_residual():
     model = fit_shape(heads(150), SYMBOLS)
     points_mm = model.align(heads(80, seed=1))[0]
     unit = 60 / np.sqrt(((MEAN - MEAN.mean(axis=0)) ** 2).sum(axis=1).mean())  # 1 mm of MEAN in the model's frame
-    found = [model.surprise(points, np.ones(8, bool)) for points in points_mm]
-    deviation, size = (np.stack(parts) for parts in zip(*found, strict=True))
+    deviation, size = model.surprise(points_mm, np.ones((80, 8), bool))
     # the residual of 1 mm an axis: the alignment of eight points takes a part of it, the other points add theirs
     assert 0.8 < np.sqrt((deviation**2).mean()) / unit < 1.4
     assert 0.5 < np.median(size) / 1.386 < 1.3, "a squared distance in standard deviations has the median 2 ln 2"

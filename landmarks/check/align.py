@@ -52,7 +52,7 @@ def align_all(survey: Survey, reader: str) -> Shapes | None:
             # readers and data sets place some landmarks differently: their own habit is no defect
             typical = np.nanmedian(points, axis=0) if np.isfinite(points).any(axis=0).all() else model.mean
             model = ShapeModel(model.symbols, typical, model.covariance)
-    sizes = np.stack([model.surprise(p, np.isfinite(p).all(axis=1))[1] for p in points]) ** 0.5
+    sizes = model.surprise(points, np.isfinite(points).all(axis=2))[1] ** 0.5
     habit, core_habit = np.ones(len(columns)), np.ones(len(columns))
     if len(films) >= ENOUGH:
         # medians, 75 % and 90 % points of the length of a two-dimensional normal vector: 1.18, 1.67 and 2.15
@@ -67,18 +67,24 @@ def _num_points(points: np.ndarray) -> int:
     return int(np.isfinite(points).all(axis=1).sum())
 
 
-def believable(shapes: Shapes, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Takes out the most surprising landmark until none is far out.
+def believable(shapes: Shapes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Takes out each image's most surprising landmark until none is far out.
 
-    Returns: which landmarks are left, bool [K]; each one's deviation [K, 2] in mm and its size [K] in standard deviations.
+    Returns: which landmarks are left, bool [N, K]; each one's deviation [N, K, 2] in mm and its size [N, K] in standard
+    deviations.
     """
-    kept = np.isfinite(points).all(axis=1)
-    for _ in range(len(points) // 2):
-        deviation, size = shapes.model.surprise(points, kept)
-        size = np.sqrt(size) / shapes.habit
-        far = np.where(kept & (np.linalg.norm(deviation, axis=1) > FAR_OUT_MM), size, 0)
-        worst = int(np.nanargmax(far))
-        if far[worst] <= FAR_OUT:
+    points = shapes.points_mm
+    kept = np.isfinite(points).all(axis=2)
+    deviation, size = np.full(points.shape, np.nan), np.full(kept.shape, np.nan)
+    left = np.arange(len(points))
+    for _ in range(points.shape[1] // 2):
+        deviation[left], squared = shapes.model.surprise(points[left], kept[left])
+        size[left] = np.sqrt(squared) / shapes.habit
+        far = np.where(kept[left] & (np.linalg.norm(deviation[left], axis=2) > FAR_OUT_MM), size[left], 0)
+        worst = far.argmax(axis=1)
+        further = far.max(axis=1) > FAR_OUT
+        left, worst = left[further], worst[further]
+        if not len(left):
             break
-        kept[worst] = False
+        kept[left, worst] = False
     return kept, deviation, size

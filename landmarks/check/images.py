@@ -11,20 +11,19 @@ from typing import BinaryIO
 import cv2
 import numpy as np
 
+from landmarks.check.alike import near_pairs
 from landmarks.check.views import check_negatives
 from landmarks.data.packfile import progress
 from landmarks.data.resources import usable_cores
 from landmarks.formats.survey import Film, Survey
 from landmarks.radiograph import ImageError, read_radiograph
+from landmarks.radiograph.gray import histogram
 
 # Measured on ISBI 2015: after alignment two images of one exposure correlate by 0.98 or more (recompressed, brighter,
 # resized, cropped by 3 %; 0.91 to 0.96 when cropped by 8 %), those of two patients by 0.88 at most.
 _SAME_EXPOSURE = 0.93
 _SURELY_SAME = 0.985
 _SMALL, _LARGE = 32, 160
-_NEIGHBOURS, _ALIKE = 3, 0.6
-# Entries of the table of likenesses that are in memory at a time, 64 MiB.
-_BLOCK = 2**24
 # What a reader tells of whole sets, no defect of a file.
 _USUAL = ("pixel size:", "gray values from")
 # The middle 98 % of the gray values span 176 levels or more in 59 real cephalograms (ISBI 2015, Aariz).
@@ -54,28 +53,29 @@ def check_images(survey: Survey) -> None:
 
 
 class _Pictures:
-    """The larger pictures of all images by number, in a file: 100,000 are 5 GB, of which only those of pairs are read."""
+    """The larger pictures of all images by number, in a file: 100,000 are 2.6 GB, of which only those of pairs are read."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._lock = file, threading.Lock()
 
     def put(self, number: int, picture: np.ndarray) -> None:
-        content = picture.astype(np.float16).tobytes()
+        """uint8 [160, 160]."""
         with self._lock:
-            self._file.seek(number * len(content))
-            self._file.write(content)
+            self._file.seek(number * picture.size)
+            self._file.write(picture.tobytes())
 
     def get(self, number: int) -> np.ndarray:
-        """float32 [160, 160]."""
-        size = _LARGE * _LARGE * np.dtype(np.float16).itemsize
+        """Its local contrast, float32 [160, 160]."""
+        size = _LARGE * _LARGE
         with self._lock:
             self._file.seek(number * size)
             content = self._file.read(size)
-        return np.frombuffer(content, dtype=np.float16).reshape(_LARGE, _LARGE).astype(np.float32)
+        return _local_contrast(np.frombuffer(content, dtype=np.uint8).reshape(_LARGE, _LARGE), 10)
 
 
 def _check_images(survey: Survey, larges: _Pictures) -> None:
     found: list[_Looks] = []
+    thumbnails = np.empty((len(survey.films), _SMALL * _SMALL), dtype=np.float32)
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(survey.films), "images") as bar:
         looked = pool.map(lambda i, film: _look(film, i, larges), range(len(survey.films)), survey.films)
         for i, (film, looks) in enumerate(zip(survey.films, looked, strict=True)):
@@ -84,17 +84,20 @@ def _check_images(survey: Survey, larges: _Pictures) -> None:
                 survey.add("unreadable image", f"{film.image_id}: {looks}", film.image_id)
             else:
                 survey.films[i] = looks.film
+                thumbnails[len(found)] = looks.small
+                looks.small = thumbnails[len(found)]
                 found.append(looks)
                 for line in looks.warnings:
                     survey.add("doubtful image", f"{film.image_id}: {line}", film.image_id)
                 if looks.contrast < _LEAST_CONTRAST:
                     line = f"{film.image_id}: its gray values span {looks.contrast:.0f} of 256 levels"
                     survey.add("no contrast", f"{line}; look at the film, and replace or exclude it", film.image_id)
-    if found:
-        check_negatives(survey, [looks.film.image_id for looks in found], np.stack([looks.small for looks in found]))
+    thumbnails = thumbnails[: len(found)]
+    check_negatives(survey, [looks.film.image_id for looks in found], thumbnails)
     twins = _identical(survey, found)
     if len(found) > 1:
-        _near_identical(survey, found, twins, larges)
+        pairs = [pair for pair in near_pairs(thumbnails) if frozenset(pair) not in twins]
+        _near_identical(survey, found, pairs, larges)
 
 
 def _look(film: Film, number: int, larges: _Pictures) -> _Looks | str:
@@ -109,9 +112,10 @@ def _look(film: Film, number: int, larges: _Pictures) -> _Looks | str:
     small = _local_contrast(cv2.resize(middle, (_SMALL, _SMALL), interpolation=cv2.INTER_AREA), 3)
     small = small - small.mean()
     large = cv2.GaussianBlur(cv2.resize(middle, (_LARGE, _LARGE), interpolation=cv2.INTER_AREA), (0, 0), 1.2)
-    contrast = float(np.ptp(np.percentile(middle, (1, 99))))
+    below = np.cumsum(histogram(middle))
+    contrast = float(np.diff(np.searchsorted(below, (0.01 * below[-1], 0.99 * below[-1])))[0])
     small = (small / (np.linalg.norm(small) + 1e-9)).ravel()
-    larges.put(number, _local_contrast(large, 10))
+    larges.put(number, large)
     return _Looks(replace(film, size=image.shape), digest, small, number, contrast, warnings)
 
 
@@ -133,9 +137,8 @@ def _identical(survey: Survey, found: list[_Looks]) -> set[frozenset[int]]:
     return twins
 
 
-def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[int]], larges: _Pictures) -> None:
-    """The nearest neighbours by a thumbnail's correlation, confirmed by aligning a larger picture."""
-    pairs = [pair for pair in near_pairs(np.stack([looks.small for looks in found])) if frozenset(pair) not in twins]
+def _near_identical(survey: Survey, found: list[_Looks], pairs: list[tuple[int, int]], larges: _Pictures) -> None:
+    """Pairs of nearest neighbours by a thumbnail's correlation, confirmed by aligning a larger picture."""
     with ThreadPoolExecutor(usable_cores()) as pool, progress(len(pairs), "pairs") as bar:
         aligned = pool.map(lambda pair: _aligned(found[pair[0]], found[pair[1]], larges), pairs)
         for (i, j), same in zip(pairs, aligned, strict=True):
@@ -143,27 +146,6 @@ def _near_identical(survey: Survey, found: list[_Looks], twins: set[frozenset[in
             if same > _SAME_EXPOSURE:
                 what = f"nearly the same image (correlation {same:.3f})"
                 _report(survey, "near-identical images", what, found[i].film, found[j].film)
-
-
-def near_pairs(small: np.ndarray) -> list[tuple[int, int]]:
-    """Of pictures [N, P] of unit length each with its nearest that are alike, as sorted pairs.
-
-    All are compared with all, in blocks: memory grows with N alone.
-    """
-    pairs, num = set(), min(_NEIGHBOURS, len(small) - 1)
-    step = max(1, _BLOCK // len(small))
-    for first in range(0, len(small), step):
-        likeness = small[first : first + step] @ small.T
-        rows = np.arange(len(likeness))
-        likeness[rows, first + rows] = -1
-        alike = likeness > _ALIKE
-        many = np.flatnonzero(alike.sum(axis=1) > num)
-        for row, nearest in zip(many, np.argpartition(-likeness[many], num - 1, axis=1)[:, :num], strict=True):
-            alike[row] = False
-            alike[row, nearest] = True
-        rows, columns = np.nonzero(alike)
-        pairs |= {(min(i, j), max(i, j)) for i, j in zip((first + rows).tolist(), columns.tolist(), strict=True)}
-    return sorted(pairs)
 
 
 def _aligned(a: _Looks, b: _Looks, larges: _Pictures) -> float:

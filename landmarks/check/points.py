@@ -21,9 +21,9 @@ def check_points(survey: Survey) -> list[Shapes]:
             _outside(survey, film, reader, points)
     names = sorted({reader for film in survey.films for reader in film.readers})
     shapes = [s for reader in names if (s := align_all(survey, reader)) is not None]
-    judged = [[believable(one, points) for points in one.points_mm] for one in shapes]
+    judged = [believable(one) for one in shapes]
     _implausible(survey, shapes, judged)
-    find_exchanged(survey, shapes, [[kept for kept, _, _ in found] for found in judged])
+    find_exchanged(survey, shapes, [kept for kept, _, _ in judged])
     if len(names) == 2:
         _two_readers(survey, names, shapes)
     return shapes
@@ -54,12 +54,10 @@ def _outside(survey: Survey, film: Film, reader: str, points: np.ndarray) -> Non
 def _implausible(survey: Survey, shapes: list[Shapes], judged: list[list[tuple]]) -> None:
     """A landmark that is far out for every reader who put it at that place: two readers who agree saw something."""
     far: dict[tuple[str, str], dict[str, float]] = {}
-    for one, verdicts in zip(shapes, judged, strict=True):
-        for film, (kept, deviation, size) in zip(one.films, verdicts, strict=True):
-            for k in np.flatnonzero(~kept & np.isfinite(size)):
-                off = float(np.linalg.norm(deviation[k]))
-                if size[k] > FAR_OUT and off > FAR_OUT_MM:
-                    far.setdefault((film.image_id, one.model.symbols[k]), {})[one.reader] = off
+    for one, (kept, deviation, size) in zip(shapes, judged, strict=True):
+        off = np.linalg.norm(deviation, axis=2)
+        for i, k in np.argwhere(~kept & (size > FAR_OUT) & (off > FAR_OUT_MM)):
+            far.setdefault((one.films[i].image_id, one.model.symbols[k]), {})[one.reader] = float(off[i, k])
     # in mm but not aligned: alignment differs from reader to reader
     places = {(e.image_id, one.reader): e.readers[one.reader][one.columns] * scale
               for one in shapes for e, scale in zip(one.films, one.mm_per_px, strict=True)}  # fmt: skip

@@ -33,8 +33,10 @@ class DeviceScale:
 
 def check_scale(survey: Survey, shapes: list[Shapes]) -> list[DeviceScale]:
     """One row a device; reports devices and single images whose pixel size contradicts anatomy."""
-    devices = sorted({film.device for film in survey.films})
-    rows = [_device(survey, device, [e for e in survey.films if e.device == device]) for device in devices]
+    by_device: dict[str, list[Film]] = {}
+    for film in survey.films:
+        by_device.setdefault(film.device, []).append(film)
+    rows = [_device(survey, device, by_device[device]) for device in sorted(by_device)]
     _single_images(survey, shapes)
     return rows
 
@@ -92,13 +94,15 @@ def _sn(survey: Survey, film: Film) -> tuple[float, float]:
 def _single_images(survey: Survey, shapes: list[Shapes]) -> None:
     """Images whose head is another size than their device's other heads, by all landmarks: mixed pixel sizes."""
     sizes: dict[str, list[float]] = {}
-    by_id = {film.image_id: film for film in survey.films}
     for one in shapes:
         for film, scale in zip(one.films, one.mm_per_px, strict=True):
             if film.pixel_size:
                 sizes.setdefault(film.image_id, []).append(float(np.mean(film.pixel_size) / scale))
-    for device in {film.device for film in survey.films}:
-        heads = {i: float(np.mean(s)) for i, s in sizes.items() if by_id[i].device == device}
+    by_device: dict[str, dict[str, float]] = {}
+    for film in survey.films:
+        if film.image_id in sizes:
+            by_device.setdefault(film.device, {})[film.image_id] = float(np.mean(sizes[film.image_id]))
+    for device, heads in by_device.items():
         if len(heads) < 5:
             continue
         usual = float(np.median(list(heads.values())))

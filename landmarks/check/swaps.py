@@ -17,10 +17,10 @@ _LIKELY_SWAPS = (("Li", "Ls"), ("UPM", "LPM"), ("Me", "Gn"), ("UIT", "LIT"), ("U
                  ("Ar", "Co"), ("Go", "R"), ("UPM", "UMT"), ("LPM", "LMT"), ("Ls", "Sn"), ("A", "ANS"))  # fmt: skip
 
 
-def find_exchanged(survey: Survey, shapes: list[Shapes], believed: list[list[np.ndarray]]) -> None:
+def find_exchanged(survey: Survey, shapes: list[Shapes], believed: list[np.ndarray]) -> None:
     """Reports pairs whose exchange makes a likelier head, or which the two readers have the other way round.
 
-    `believed`: which landmarks of each shape may be believed.
+    `believed`: which landmarks of each reader's shapes may be believed, bool [N, K].
     """
     found: dict[tuple[str, tuple[str, str]], str] = {}
     if len(shapes) == 2:
@@ -33,39 +33,44 @@ def find_exchanged(survey: Survey, shapes: list[Shapes], believed: list[list[np.
                 by_shape.setdefault((image_id, pair), []).append(one.reader)
     for key, readers in by_shape.items():
         found[key] = "" if readers == ["truth"] else f" by the {' and the '.join(readers)} reader"
+    exchanged: dict[str, list[set[str]]] = {}
+    for image_id, pair in found:
+        exchanged.setdefault(image_id, []).append(set(pair))
+    survey.findings = [f for f in survey.findings if not _explained(f, exchanged)]
     for (image_id, pair), who in found.items():
-        survey.findings = [f for f in survey.findings if not _explained(f, image_id, set(pair))]
         line = f"{image_id}: {'/'.join(pair)} look exchanged{who}"
         survey.add("likely swap", line, image_id, symbols=pair)
 
 
-def _explained(finding: Finding, image_id: str, symbols: set[str]) -> bool:
-    return finding.kind == "implausible point" and finding.images == (image_id,) and symbols.issuperset(finding.symbols)
+def _explained(finding: Finding, exchanged: dict[str, list[set[str]]]) -> bool:
+    if finding.kind != "implausible point":
+        return False
+    return any(pair.issuperset(finding.symbols) for pair in exchanged.get(finding.images[0], ()))
 
 
-def _unlikely(shapes: Shapes, believed: list[np.ndarray]) -> list[tuple[str, tuple[str, str]]]:
+def _unlikely(shapes: Shapes, believed: np.ndarray) -> list[tuple[str, tuple[str, str]]]:
     """The image, and the pair whose exchange gains most, where that is enough."""
-    symbols, found = shapes.model.symbols, []
+    symbols = shapes.model.symbols
     known = [pair for pair in _LIKELY_SWAPS if pair[0] in symbols and pair[1] in symbols]
-    places = [(symbols.index(a), symbols.index(b)) for a, b in known]
-    for film, points, kept in zip(shapes.films, shapes.points_mm, believed, strict=True):
-        gains = _gains(shapes, points, kept, places)
-        if gains and max(gains) > _EXCHANGED:
-            found.append((film.image_id, known[int(np.argmax(gains))]))
-    return found
+    if not known:
+        return []
+    gains = _gains(shapes, believed, [(symbols.index(a), symbols.index(b)) for a, b in known])
+    found = np.flatnonzero(gains.max(axis=1) > _EXCHANGED)
+    return [(shapes.films[i].image_id, known[int(gains[i].argmax())]) for i in found]
 
 
-def _gains(shapes: Shapes, points: np.ndarray, kept: np.ndarray, pairs: list[tuple[int, int]]) -> list[float]:
-    """Of each pair, what its exchange gains in squared standard deviations of the set's habit; 0 where they lie together."""
-    apart = [pair for pair in pairs if np.linalg.norm(points[pair[0]] - points[pair[1]]) > _LEAST_APART_MM]  # not NaN either
-    believed = [pair for pair in apart if kept[list(pair)].all()]
-    gains = dict(zip(believed, shapes.model.gains(points, kept, believed), strict=True)) if believed else {}
-    for pair in apart:
-        if pair not in gains:
-            with_both = kept.copy()
-            with_both[list(pair)] = True
-            gains[pair] = shapes.model.gains(points, with_both, [pair])[0]
-    return [float(gains[pair] / (shapes.core_habit[list(pair)] ** 2).max()) if pair in gains else 0.0 for pair in pairs]
+def _gains(shapes: Shapes, believed: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    """[N, pairs]: what each exchange gains in squared standard deviations of the set's habit; 0 where the two lie together."""
+    points = shapes.points_mm
+    gains = shapes.model.gains(points, believed, pairs)
+    distances = np.stack([np.linalg.norm(points[:, a] - points[:, b], axis=1) for a, b in pairs], axis=1)
+    apart = distances > _LEAST_APART_MM  # false for NaN
+    for i, p in np.argwhere(apart & np.isnan(gains)):
+        with_both = believed[i].copy()
+        with_both[list(pairs[p])] = True
+        gains[i, p] = shapes.model.gains(points[i : i + 1], with_both[None], [pairs[p]])[0, 0]
+    habit = np.array([(shapes.core_habit[list(pair)] ** 2).max() for pair in pairs])
+    return np.where(apart, gains / habit, 0.0)
 
 
 def _contradictions(shapes: list[Shapes], found: dict[tuple[str, tuple[str, str]], str]) -> None:

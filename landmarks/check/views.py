@@ -60,9 +60,10 @@ def check_negatives(survey: Survey, names: list[str], thumbnails: np.ndarray) ->
     """
     if len(names) < _LEAST_FILMS:
         return
-    total = thumbnails.sum(axis=0)
-    others = total - thumbnails
-    likeness = (thumbnails * others).sum(axis=1) / np.maximum(np.linalg.norm(others, axis=1), 1e-9)
+    total = thumbnails.sum(axis=0, dtype=np.float64)
+    # thumbnail . others / |others|, where the others are the total without it
+    along, own = thumbnails @ total.astype(thumbnails.dtype), np.einsum("np,np->n", thumbnails, thumbnails)
+    likeness = (along - own) / np.sqrt(np.maximum(total @ total - 2 * along + own, 1e-18))
     if np.median(likeness) < _ALIKE:
         return
     for name, value in zip(names, likeness, strict=True):

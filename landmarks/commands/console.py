@@ -116,13 +116,15 @@ class SafeStream:
 def _open_again(stream: TextIO) -> int | None:
     """The stream's pipe or terminal opened once more, for writes that do not wait; None where that cannot be done.
 
-    The file that was inherited stays as it is: other programs, such as the shell, share its flags.
+    The file that was inherited stays as it is: other programs, such as the shell, share its flags. Of other files it is a
+    second handle, so that lines arrive while another thread leads standard error elsewhere (radiograph/intact.py).
     """
     try:
         handle = stream.fileno()
         mode = os.fstat(handle).st_mode
         if not (stat.S_ISFIFO(mode) or os.isatty(handle)):
-            return None
+            stream.flush()
+            return os.dup(handle) if os.name == "posix" else None
         return os.open(f"/proc/self/fd/{handle}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     except (OSError, ValueError, AttributeError):  # no file, no Linux, or a terminal of another user
         return None

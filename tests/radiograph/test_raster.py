@@ -1,6 +1,7 @@
 """Image files of every kind read as the same picture, 8 bits bit for bit as OpenCV reads them; the others are named."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_a_damaged_jpeg_earns_a_warning_and_a_sound_one_none(tmp_path, gray, cap
             (line,) = read_radiograph(tmp_path / "damaged.jpg").warnings
             assert line.startswith("damaged JPEG: "), (name, start)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="libjpeg's words are not caught there")
+def test_what_another_thread_writes_meanwhile_is_no_damage_and_arrives(tmp_path, gray, monkeypatch, capfd):
+    Image.fromarray(gray).save(tmp_path / "sound.jpg")
+    decode = cv2.imdecode
+
+    def beside_a_progress_bar(*args):
+        os.write(2, b"images: 50%\r")
+        return decode(*args)
+
+    monkeypatch.setattr("landmarks.radiograph.intact.cv2.imdecode", beside_a_progress_bar)
+    assert read_radiograph(tmp_path / "sound.jpg").warnings == ()
+    assert capfd.readouterr().err == "images: 50%\r"
 
 
 def test_what_a_file_has_lost_is_said(tmp_path, gray):
