@@ -110,8 +110,9 @@ def smooth_curve(knots: np.ndarray, *, closed: bool = False, spacing_mm: float =
     at = np.concatenate([[0], np.cumsum(np.sqrt(chords))])
     counts = np.maximum(chords / spacing_mm, 1).astype(int)
     part = np.repeat(np.arange(len(counts)), counts)
-    steps = np.concatenate([np.linspace(at[i], at[i + 1], count, endpoint=False) for i, count in enumerate(counts)])
+    within = np.arange(len(part)) - np.repeat(np.cumsum(counts) - counts, counts)
     width = np.diff(at)[:, None]
+    steps = within * (width[:, 0] / counts)[part] + at[part]
     bend = _second_derivatives(width, knots, closed)
     after = (steps[:, None] - at[part, None]) / width[part]
     before = 1 - after
@@ -125,9 +126,9 @@ def _second_derivatives(width: np.ndarray, knots: np.ndarray, closed: bool) -> n
     num = len(knots)
     slope = np.diff(knots, axis=0) / width
     matrix, right = np.eye(num), np.zeros_like(knots, dtype=float)
-    for i in range(1, num - 1):
-        matrix[i, i - 1 : i + 2] = width[i - 1, 0], 2 * (width[i - 1, 0] + width[i, 0]), width[i, 0]
-        right[i] = 6 * (slope[i] - slope[i - 1])
+    i = np.arange(1, num - 1)
+    matrix[i, i - 1], matrix[i, i], matrix[i, i + 1] = width[:-1, 0], 2 * (width[:-1, 0] + width[1:, 0]), width[1:, 0]
+    right[1:-1] = 6 * (slope[1:] - slope[:-1])
     if closed:
         matrix[0, [0, 1, num - 2]] = 2 * (width[-1, 0] + width[0, 0]), width[0, 0], width[-1, 0]
         right[0] = 6 * (slope[0] - slope[-1])

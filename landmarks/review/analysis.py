@@ -69,16 +69,27 @@ def make_tracing(
     )
 
 
-def analyse(film: Tracing, *, name: str, age: float | None, sex: str | None, coverage: float | None) -> dict:
-    """One film's table. Without `coverage` there are no intervals: quick, while a point is dragged."""
+def analyse(
+    film: Tracing,
+    *,
+    name: str,
+    age: float | None,
+    sex: str | None,
+    coverage: float | None,
+    live: bool = False,
+    drawn: bool = True,
+) -> dict:
+    """One film's table. Without `coverage` there are no intervals; `live`, while a point is dragged, only what follows
+    it; `drawn` asks for the outlines as well."""
     analysis = _OFFERED.get(name) or ANALYSES["steiner"]
     if not film.symbols:
         return {"rows": [], "words": [], "missing": {}, "scale": scale_words(film), "outlines": []}
     errors = None if coverage is None else ErrorModel(symbols=film.symbols, coverage=coverage)
     found = analyse_film(film, analysis, patient=Patient(age=age, sex=_SEXES.get(sex)), errors=errors)
-    rows = [_row(reading) for reading in found.readings if reading.value is not None and math.isfinite(reading.value)]
+    readings = [reading for reading in found.readings if reading.value is not None and math.isfinite(reading.value)]
+    rows = [_moved(reading) if live else _moved(reading) | _row(reading) for reading in readings]
     return {"rows": rows, "words": list(found.sentences), "missing": found.missing, "scale": scale_words(film),
-            "outlines": _drawn(film)}  # fmt: skip
+            "outlines": _drawn(film) if drawn else None}  # fmt: skip
 
 
 def _drawn(film: Tracing) -> list[dict]:
@@ -87,22 +98,28 @@ def _drawn(film: Tracing) -> list[dict]:
     return [{"points": outline.points_px.round(1).tolist(), "dashed": outline.dashed} for outline in made]
 
 
+def _moved(reading: Reading) -> dict:
+    """What changes while a point is dragged."""
+    return {
+        "name": reading.measurement.name,
+        "value": reading.value,
+        "deviation": reading.deviation,
+        "standing": reading.standing,
+        "open": reading.open,
+        "meaning": {"above": reading.measurement.larger, "below": reading.measurement.smaller}.get(reading.standing, ""),
+    }
+
+
 def _row(reading: Reading) -> dict:
     row, half = reading.measurement, reading.half_width
     return {
-        "name": row.name,
         "label": reading.label,
         "unit": reading.unit,
-        "value": reading.value,
         "half": half if half is not None and math.isfinite(half) else None,
         "landmarks": list(row.landmarks),
         "lines": [list(line) for line in row.construct.lines],
         "source": row.source,
         "norm": None if reading.norm is None else _norm(reading.norm),
-        "deviation": reading.deviation,
-        "standing": reading.standing,
-        "open": reading.open,
-        "meaning": {"above": row.larger, "below": row.smaller}.get(reading.standing, ""),
         "note": reading.note,
     }
 

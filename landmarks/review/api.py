@@ -20,6 +20,7 @@ from landmarks.review.safety import read_json
 _KINDS = ("move", "place", "remove", "hide", "show", "reset", "replace", "undo", "redo", "scale", "note", "sign", "reopen",
           "stage", "patient", "keep", "confirm")  # fmt: skip
 _MOST_CHANGES = 400
+_NOT_KEPT = {"cache-control": "no-store"}
 
 
 def routes() -> list[Route]:
@@ -49,12 +50,13 @@ def start(request: Request) -> Response:
     page.library.warm_up()
     return JSONResponse(
         {"version": page.version, "model": page.model_name, "analyses": page.analyses, "landmarks": analysis.titles(),
-         "queue": page.queue.progress(), "formats": exports.formats(), "adapt": page.adapting.progress}
+         "queue": page.queue.progress(), "formats": exports.formats(), "adapt": page.adapting.progress},
+        headers=_NOT_KEPT,
     )  # fmt: skip
 
 
 def cases(request: Request) -> Response:
-    return JSONResponse(page_of(request).store.summaries("ORDER BY c.id"))
+    return JSONResponse(page_of(request).store.summaries("ORDER BY c.id"), headers=_NOT_KEPT)
 
 
 def one_case(request: Request) -> Response:

@@ -19,7 +19,8 @@ def routes() -> list[Route]:
 
 
 async def measure(request: Request) -> Response:
-    """{points: {symbol: [x, y]}, scale: [sx, sy] or null, origin, analysis, age, sex, radii: {symbol: px or null} or null}."""
+    """{points: {symbol: [x, y]}, scale: [sx, sy] or null, origin, analysis, age, sex, live, drawn, coverage,
+    radii: {symbol: px or null} or null}."""
     sent = await read_json(request)
     found = await run_in_threadpool(
         analysis.analyse,
@@ -28,6 +29,8 @@ async def measure(request: Request) -> Response:
         age=_optional("age", sent.get("age"), 0, 120),
         sex=sent.get("sex") if sent.get("sex") in ("f", "m") else None,
         coverage=_optional("coverage", sent.get("coverage"), 0.5, 0.999),
+        live=sent.get("live") is True,
+        drawn=sent.get("drawn") is not False,
     )
     return JSONResponse(found)
 

@@ -92,7 +92,7 @@ def _static_routes() -> list[Route]:
 
 
 def _static(content: bytes, kind: str):
-    def answer(_request: Request) -> Response:
+    async def answer(_request: Request) -> Response:  # no thread: there is nothing to wait for
         return Response(content, media_type=kind, headers={"cache-control": "no-cache"})
 
     return answer

@@ -172,10 +172,12 @@ class Store:
             f" LEFT JOIN facts f{i} ON f{i}.case_id = c.id AND f{i}.field = '{name}'" for i, name in enumerate(fields)
         )
         question = f"SELECT c.id, c.title, c.state, c.doubt, c.problem, c.missing, c.added{columns} FROM cases c{joins} {where}"
-        return [
-            {key: json.loads(row[key]) if key in fields and row[key] is not None else row[key] for key in row.keys()}  # noqa: SIM118
-            for row in self.rows(question, values)
-        ]
+        found = [dict(row) for row in self.rows(question, values)]
+        for row in found:
+            for key in fields:
+                if row[key] is not None:
+                    row[key] = json.loads(row[key])
+        return found
 
     def backup(self, target: Path) -> None:
         """A consistent copy of the whole store, taken while the page runs. Raises: ValueError where `target` exists."""

@@ -18,6 +18,11 @@ export async function get(address) {
   return answer(await fetch(address, { cache: "no-store" }));
 }
 
+// What index.html has begun to load beside the scripts.
+export async function getPreloaded(address) {
+  return answer(await fetch(address));
+}
+
 export async function post(address, body) {
   return answer(await fetch(address, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }));
 }

@@ -2,7 +2,9 @@
 import { dialog, h, t } from "/static/dom.js";
 import { emit, on, redo, session, undo } from "/static/model.js";
 import { neighbour } from "/static/cases.js";
-import { abandon, confirmPoint, nudge, removePoint, resetPoints, shown, toggleVisible, requestDraw } from "/static/points.js";
+import { confirmPoint, nudge, removePoint, resetPoints, toggleVisible } from "/static/edits.js";
+import { abandon } from "/static/pointer.js";
+import { requestDraw, shown } from "/static/points.js";
 import { abandonRuler, goDoubtful, nextTurn, resetSelected, toggleRuler } from "/static/tools.js";
 import { fit, look, oneToOne, setLook, zoomBy } from "/static/view.js";
 import { sign } from "/static/panel.js";

@@ -1,6 +1,6 @@
 // Starts the page and joins its parts.
 import { buildAdapt, showAdapting } from "/static/adapt.js";
-import { events, get } from "/static/api.js";
+import { events, get, getPreloaded } from "/static/api.js";
 import { buildCases, importFiles, predict, refresh, showQueue } from "/static/cases.js";
 import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, setLanguage, t, toast } from "/static/dom.js";
 import { buildDates } from "/static/dates.js";
@@ -8,8 +8,11 @@ import { buildExport } from "/static/export.js";
 import { buildKeys, showKeys } from "/static/keys.js";
 import { buildLines } from "/static/lines.js";
 import { emit, on, perform, receive, reloadCase, select, session, unsaved } from "/static/model.js";
-import { buildPanel, describeAction } from "/static/panel.js";
-import { buildPoints, startPlacing } from "/static/points.js";
+import { describeAction } from "/static/casepanel.js";
+import { buildMeasure } from "/static/measure.js";
+import { buildPanel } from "/static/panel.js";
+import { buildPointer, startPlacing } from "/static/pointer.js";
+import { buildPoints } from "/static/points.js";
 import { buildTools } from "/static/tools.js";
 import { buildView, showFilm } from "/static/view.js";
 import { buildReport } from "/static/report.js";
@@ -130,12 +133,13 @@ function listen() {
 async function begin() {
   document.documentElement.dataset.theme = localStorage.getItem("theme") || "dark";
   setLanguage(currentLanguage());
-  const cases = get("/api/cases");
-  session.start = await get("/api/start");
+  const cases = getPreloaded("/api/cases");
+  session.start = await getPreloaded("/api/start");
   settings();
   buildView(find("stage"));
-  buildPoints(find("stage"));
-  buildLines();
+  buildLines(buildPoints(find("stage")));
+  buildPointer(find("stage"));
+  buildMeasure();
   buildCases(find("side"));
   buildTools(find("tools"));
   buildPanel(find("panel"));

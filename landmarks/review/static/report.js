@@ -2,7 +2,8 @@
 import { h, iconButton, number, t } from "/static/dom.js";
 import { placeLabels } from "/static/labels.js";
 import { automatic, on, point, session, symbols, value } from "/static/model.js";
-import { currentAnalysis, lastResult, originWords, standing } from "/static/panel.js";
+import { currentAnalysis, lastResult } from "/static/measure.js";
+import { originWords, standing } from "/static/table.js";
 
 let report, back = null;
 

@@ -2,7 +2,9 @@
 import { dialog, field, h, iconButton, number, set, t, toast } from "/static/dom.js";
 import { post } from "/static/api.js";
 import { emit, isDoubtful, isSigned, on, perform, point, redo, scale, session, stacks, symbols, undo, value } from "/static/model.js";
-import { nextDoubtful, requestDraw, resetPoints, shown, tool } from "/static/points.js";
+import { nextDoubtful, resetPoints } from "/static/edits.js";
+import { requestDraw, shown } from "/static/points.js";
+import { tool } from "/static/pointer.js";
 import { DEFAULTS, fit, look, oneToOne, setLook, toFilm, toScreen, turnTo, zoomBy } from "/static/view.js";
 
 let bar, sliders, overlay;
@@ -178,7 +180,7 @@ function askPixelSize() {
 }
 
 function drawRuler() {
-  overlay ??= document.querySelector("#stage svg").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
+  overlay ??= document.querySelector("#stage .still").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
   const kept = !ruler && scale()?.ends;
   const ends = ruler?.from ? [ruler.from, ruler.to] : kept ? [{ x: kept[0], y: kept[1] }, { x: kept[2], y: kept[3] }] : null;
   set(overlay, "display", ends && session.open ? "inline" : "none");
