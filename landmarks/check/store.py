@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from landmarks.config import DataConfig
+from landmarks.data.sizes import kept_outside
 from landmarks.dataconfig import single_sets
 from landmarks.formats import GENERATED
 from landmarks.formats.exclusions import read_exclusions
@@ -86,6 +87,4 @@ def _stored_path(root: Path, data_format: str, cache_dir: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root to the folder of the data set")
     name = hashlib.sha256(f"{root.resolve()}|{data_format}".encode()).hexdigest()[:24]
-    # with the set in ./data, the cache folder data/cache lies in the set: a check writes nothing there
-    inside = cache_dir.resolve().is_relative_to(root.resolve())
-    return (Path.home() / ".cache" / "landmarks" if inside else cache_dir) / CHECKS_FOLDER / f"{name}.json"
+    return kept_outside(root, cache_dir) / CHECKS_FOLDER / f"{name}.json"

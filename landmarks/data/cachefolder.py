@@ -6,6 +6,7 @@ from pathlib import Path
 
 from landmarks.data.cache import SUFFIX, UNFINISHED, lock_of_unfinished
 from landmarks.data.packfile import open_pack
+from landmarks.data.sizes import SIZES_FOLDER
 from landmarks.filelock import is_held
 from landmarks.wholefile import remove_if_free
 
@@ -40,6 +41,9 @@ def clear_caches(folder: Path) -> tuple[int, list[str]]:
             freed += cache.num_bytes
         except OSError as error:
             kept.append(f"{cache.path}: cannot be removed ({error.strerror or error})")
+    for sizes in (folder / SIZES_FOLDER).glob("*.json"):
+        freed += sizes.stat().st_size
+        remove_if_free(sizes)
     for lock in folder.glob(".*.lock") if folder.is_dir() else ():
         if not is_held(lock):
             remove_if_free(lock)

@@ -1,22 +1,14 @@
 """Labels against their images: points that lie outside, and a hash by which two runs know that they saw the same."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from landmarks.config import DataConfig
+from landmarks.data.sizes import image_sizes
 from landmarks.formats.records import DataError, Record, RecordSet
 from landmarks.geometry import inside
-from landmarks.radiograph import ImageError, read_gray
-
-# Threads that read headers: they wait for the disk.
-_READERS = 8
-# Formats of one page, whose size the first bytes tell; EXIF says which of them lie on their side.
-_PLAIN, _LYING = ("PNG", "JPEG", "BMP"), (5, 6, 7, 8)
 
 
 def fingerprint(records: RecordSet) -> str:
@@ -35,16 +27,15 @@ def settle_outside(found: RecordSet, data: DataConfig) -> RecordSet:
     Raises: DataError naming the first such landmark, unless it is dropped or its image is skipped (`data.on_error`).
     """
     symbols, kept, dropped = found.landmarks.symbols, [], []
-    with ThreadPoolExecutor(_READERS) as pool:
-        sizes = pool.map(_size_or_none, [record.image_path for record in found.records])
-        for record, size in zip(found.records, sizes, strict=True):
-            line = point_outside(record, size, symbols) if size else ""
-            if line and data.outside == "drop":
-                record = _without_outside(record, size)
-                dropped.append(record.image_id)
-            elif line and data.on_error == "stop":
-                raise DataError(line)
-            kept.append(record)
+    sizes = image_sizes([record.image_path for record in found.records], data)
+    for record, size in zip(found.records, sizes, strict=True):
+        line = point_outside(record, size, symbols) if size else ""
+        if line and data.outside == "drop":
+            record = _without_outside(record, size)
+            dropped.append(record.image_id)
+        elif line and data.on_error == "stop":
+            raise DataError(line)
+        kept.append(record)
     some = ", ".join(dropped[:3]) + (", ..." if len(dropped) > 3 else "")
     line = f"data.outside: points outside their image are left out in {len(dropped)} images: {some}" if dropped else ""
     return replace(found, records=tuple(kept), note="\n".join(filter(None, (found.note, line))))
@@ -69,22 +60,3 @@ def _without_outside(record: Record, size: tuple[int, int]) -> Record:
 
     readers = {reader: cut(points_px) for reader, points_px in record.readers.items()}
     return replace(record, points_px=cut(record.points_px), readers=readers)
-
-
-def _size_or_none(path: Path) -> tuple[int, int] | None:
-    try:
-        return image_size(path)
-    except ImageError:
-        return None
-
-
-def image_size(path: Path) -> tuple[int, int]:
-    """(height, width) of an image as it is decoded, of the usual files by their header alone. Raises: ImageError."""
-    try:
-        with Image.open(path) as image:
-            if image.format in _PLAIN:
-                turned = image.format == "JPEG" and image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
-                return image.size if turned else image.size[::-1]
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        pass
-    return read_gray(path).shape

@@ -12,8 +12,8 @@ import pytest
 from PIL import ExifTags, Image
 
 from landmarks.config import DataConfig
-from landmarks.data.labels import image_size
 from landmarks.data.loading import open_dataset, read_split
+from landmarks.data.sizes import image_size
 from landmarks.formats.records import DataError
 from landmarks.radiograph import ImageError, read_gray
 from landmarks.schema import AARIZ29, ISBI19
