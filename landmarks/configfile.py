@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from landmarks.config import SECTIONS, STAGED, Config, Stage
+from landmarks.dataconfig import SetConfig
 from landmarks.settings import SettingError, need
 from landmarks.stages import stage_settings
 
@@ -122,10 +123,10 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         if "=" not in word or "." not in word.split("=")[0]:
             raise SettingError(f"{word}: not a setting; write section.key=value, e.g. train.epochs=50")
     # YAML would read the folder 2015 as a number, 'no' as false, and cut a path at ' #'
-    staged = [word for word in overrides if word.startswith("stages.")]
+    listed = [word for word in overrides if word.startswith(("stages.", "data.sets."))]
     texts = [word for word in overrides if _is_text(word)]
     try:
-        rest = [_escaped(word) for word in overrides if word not in texts + staged]
+        rest = [_escaped(word) for word in overrides if word not in texts + listed]
         plain = OmegaConf.to_container(OmegaConf.merge(tree, OmegaConf.from_dotlist(rest)), resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise SettingError(f"{where}: {_first_line(error)}") from error
@@ -133,10 +134,25 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         raise SettingError(f"{where}: found {type(plain).__name__}; write sections such as data: and train:")
     for word in texts:
         (section, _, name), value = word.split("=", 1)[0].partition("."), word.split("=", 1)[1]
-        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-        plain[section] = (plain.get(section) or {}) | {name: value[1:-1] if quoted else value}
+        plain[section] = (plain.get(section) or {}) | {name: _unquoted(value)}
     _override_stages(plain.get("stages") or [], overrides)
+    _override_sets((plain.get("data") or {}).get("sets") or [], [word for word in listed if word.startswith("data.")])
     return plain
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _override_sets(sets: list, overrides: list[str]) -> None:
+    """Applies `data.sets.2.root=FOLDER`."""
+    texts = [name for name, hint in typing.get_type_hints(SetConfig).items() if hint is str]
+    for word in overrides:
+        (key, value), numbers = word.split("=", 1), [str(number + 1) for number in range(len(sets))]
+        parts = key.split(".")
+        good = len(parts) == 4 and parts[2] in numbers and isinstance(sets[int(parts[2]) - 1], dict)
+        need(good, key, value, f"data.sets.NUMBER.key=value for a set of the recipe ({', '.join(numbers) or 'it has none'})")
+        sets[int(parts[2]) - 1][parts[3]] = _unquoted(value) if parts[3] in texts else _yaml_value(value)
 
 
 def _override_stages(stages: list, overrides: list[str]) -> None:
@@ -154,7 +170,11 @@ def _override_stages(stages: list, overrides: list[str]) -> None:
         if len(parts) == 4:
             place[parts[2]] = place.get(parts[2]) or {}
             place = place[parts[2]]
-        place[parts[-1]] = OmegaConf.to_container(OmegaConf.from_dotlist([_escaped(f"x={value}")]))["x"]
+        place[parts[-1]] = _yaml_value(value)
+
+
+def _yaml_value(text: str):
+    return OmegaConf.to_container(OmegaConf.from_dotlist([_escaped(f"x={text}")]))["x"]
 
 
 def _is_text(word: str) -> bool:
@@ -189,8 +209,9 @@ def _typed(name: str, hint, value):
         if any(isinstance(value, kind) for kind in typing.get_args(hint)):
             return value
     elif origin is tuple and isinstance(value, (list, tuple)):
-        kinds = typing.get_args(hint)
-        return tuple(_typed(name, kinds[0], item) for item in value)
+        kind = typing.get_args(hint)[0]
+        numbered = [f"{name}.{number}" if dataclasses.is_dataclass(kind) else name for number in range(1, len(value) + 1)]
+        return tuple(_typed(one, kind, item) for one, item in zip(numbered, value, strict=True))
     elif origin is dict and isinstance(value, dict):
         return {str(key): _typed(f"{name}.{key}", typing.get_args(hint)[1], item) for key, item in value.items()}
     elif dataclasses.is_dataclass(hint) and isinstance(value, dict):

@@ -34,6 +34,24 @@ def test_saved_settings_are_the_same_settings(tmp_path):
     assert override_config(config, ["data.image_size=[64,96]"]).data.image_size == (64, 96)
 
 
+def test_one_of_several_sets_is_changed_by_its_number():
+    path = next(path for path in RECIPES if path.stem == "isbi_aariz_cpu")
+    config = load_config(path, ["data.sets.1.root=2015", "data.sets.2.weight=0.5", "data.sets.2.root='/my sets/Aariz'"])
+    assert [(one.format, one.root, one.weight) for one in config.data.sets] == [
+        ("isbi2015", "2015", 2.0),
+        ("aariz", "/my sets/Aariz", 0.5),
+    ]
+    lines = {
+        "data.sets.3.root=x": "data.sets.3.root: found 'x'; write data.sets.NUMBER.key=value for a set of the recipe (1, 2)",
+        "data.sets.2.rot=x": "data.sets.2.rot: unknown setting; did you mean 'root'?",
+        "data.sets.2.weight=many": "data.sets.2.weight: found 'many'; write a number",
+    }
+    for word, line in lines.items():
+        with pytest.raises(SettingError) as caught:
+            load_config(path, [word])
+        assert str(caught.value).startswith(line)
+
+
 @pytest.mark.parametrize(
     ("word", "line"),
     [

@@ -83,8 +83,8 @@ def test_settings_of_sets_are_checked_and_survive_a_file(data):
     assert changed_settings(config, Config(data=moved)) == []
     assert "data.sets was" in changed_settings(config, Config(data=replace(data, sets=data.sets[:1])))[0]
     for words, line in (
-        ("data.sets=[1]", r"data\.sets: found 1; write settings in braces"),
-        ("data.sets=[{fromat: aariz}]", r"data\.sets\.fromat: unknown setting; did you mean 'format'"),
+        ("data.sets=[1]", r"data\.sets\.1: found 1; write settings in braces"),
+        ("data.sets=[{fromat: aariz}]", r"data\.sets\.1\.fromat: unknown setting; did you mean 'format'"),
         ("data.sets=[{format: aariz}, {format: aariz}]", "found 'aariz'; write a `name` of its own"),
         ("data.sets=[{weight: 0}]", r"data\.sets\.weight: found 0.0"),
         ("data.sets=[{valid: ''}]", r"data\.sets, valid: found ''"),
