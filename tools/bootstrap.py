@@ -3,7 +3,8 @@
     python tools/bootstrap.py demo             draws a data set, trains, evaluates, writes tables, a report and overlays
     python tools/bootstrap.py test             ruff and pytest
     python tools/bootstrap.py review [FOLDER]  opens the page where films are corrected, measured and printed
-                                               (without a folder: 12 synthetic films)
+                                               (without a folder: 12 synthetic films and the demo's model,
+                                               or, before the demo, an empty page to drop films on)
 
 The first call creates the environment .venv and installs the project into it.
 """
@@ -17,7 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO = "runs/demo"
-FILMS = "data/review"
+CHECKPOINT = f"{DEMO}/checkpoints/best.pt"
+FILMS, DRAWN = "data/review", "data/review-synthetic"
 EXTRAS = {"demo": "", "test": "[dev]", "review": "[review,dicom]"}
 
 
@@ -29,10 +31,9 @@ def environment_python(environment, os_name=os.name):
 def steps(command, words):
     """Arguments of the interpreter, one list for each program that the command runs."""
     if command == "demo":
-        checkpoint = f"{DEMO}/checkpoints/best.pt"
         return [
             ["-m", "landmarks", "train", "--config", "configs/demo.yaml", *words],
-            ["-m", "landmarks", "eval", "--checkpoint", checkpoint, "--split", "test"],
+            ["-m", "landmarks", "eval", "--checkpoint", CHECKPOINT, "--split", "test"],
         ]
     if command == "test":
         return [
@@ -40,8 +41,7 @@ def steps(command, words):
             ["-m", "ruff", "format", "--check", "."],
             ["-m", "pytest", "--numprocesses", "auto", "--dist", "worksteal", *words],
         ]
-    folder = [] if words and not words[0].startswith("-") else [FILMS]
-    return [["-m", "landmarks", "review", *folder, *words]]
+    return [["-m", "landmarks", "review", *words]]
 
 
 def problem(version=sys.version_info, has_venv=True, platform=sys.platform):
@@ -85,6 +85,19 @@ def install(command, environment, root):
     return python
 
 
+def films_to_show(python):
+    """Folder and model of a page that was given none.
+
+    The released model knows real films and doubts most points of drawn ones: these are shown with the demo's model alone.
+    """
+    if not (ROOT / CHECKPOINT).exists():
+        (ROOT / FILMS).mkdir(parents=True, exist_ok=True)
+        return [FILMS]
+    if not (ROOT / DRAWN).exists():
+        subprocess.run([str(python), "-m", "landmarks", "synthesize", "--output", DRAWN, "--num", "12"], cwd=ROOT, check=True)
+    return [DRAWN, "--checkpoint", CHECKPOINT]
+
+
 def main(words):
     command = words[0] if words else ""
     if command not in EXTRAS:
@@ -102,10 +115,8 @@ def main(words):
     if command == "review":
         if rest and not rest[0].startswith("-"):
             rest[0] = str(Path(rest[0]).resolve())  # relative to where the user is
-        elif not (ROOT / FILMS).exists():
-            subprocess.run(
-                [str(python), "-m", "landmarks", "synthesize", "--output", FILMS, "--num", "12"], cwd=ROOT, check=True
-            )
+        else:
+            rest = [*films_to_show(python), *rest]
     for step in steps(command, rest):
         code = subprocess.run([str(python), *step], cwd=ROOT, check=False).returncode
         if code:

@@ -48,8 +48,10 @@ class Adapting:
                 raise ValueError("a model is being adapted; wait for its end, or cancel it")
             cases = self.cases()
             if len(cases) < LEAST_FILMS:
-                words = f"{len(cases)} corrected films outside the test part; adapting needs {LEAST_FILMS} or more"
-                raise ValueError(f"{words}: correct and sign some first")
+                raise ValueError(
+                    f"{len(cases)} corrected films outside the test part; adapting needs {LEAST_FILMS} or more: "
+                    "correct and sign some first"
+                )
             self._cancelled = False
             name = f"adapted-{datetime.datetime.now():%Y%m%d-%H%M%S}"
             self._say(state="running", done=0, all=len(cases), line="", model="")

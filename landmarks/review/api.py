@@ -106,7 +106,7 @@ def _act(page: Page, case: int, sent: dict) -> dict:
     checked, seen = {}, {}
     for change in changes:
         if not isinstance(change, dict) or not isinstance(change.get("field"), str):
-            raise FieldError("changes: each has field, value and seen")
+            raise FieldError("changes: send field, value and seen of each")
         field, last = change["field"], change.get("seen", 0)
         if isinstance(last, bool) or not isinstance(last, int):
             raise FieldError("seen: send the number of an action")

@@ -65,12 +65,12 @@ def _scale(field: str, value: object) -> dict:
         raise FieldError(f"{field}: send sx, sy and origin")
     sx, sy = (check_number(field, value.get(axis), 0.005, 5.0) for axis in ("sx", "sy"))
     if value.get("origin") not in (BY_USER, BY_RULER):
-        raise FieldError(f"{field}: origin is '{BY_USER}' or '{BY_RULER}'")
+        raise FieldError(f"{field}: send the origin '{BY_USER}' or '{BY_RULER}'")
     scale = {"sx": sx, "sy": sy, "origin": value["origin"]}
     if value["origin"] == BY_RULER:
         ends = value.get("ends")
         if not isinstance(ends, list) or len(ends) != 4:
-            raise FieldError(f"{field}: a ruler has ends x1, y1, x2, y2")
+            raise FieldError(f"{field}: send the ends of a ruler, x1, y1, x2, y2")
         scale["ends"] = [check_number(field, end, -_FAR_PX, _FAR_PX) for end in ends]
         scale["mm"] = check_number(field, value.get("mm"), 0.1, 1000)
     return scale

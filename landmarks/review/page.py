@@ -12,7 +12,7 @@ from landmarks.review.events import Hub
 from landmarks.review.folder import scan
 from landmarks.review.jobs import Queue, model_name
 from landmarks.review.library import Library
-from landmarks.review.runfolders import find_runs
+from landmarks.review.runfolders import PAGE_TASK, find_runs, run_task
 from landmarks.review.store import Store
 from landmarks.review.training import Trainings
 
@@ -46,12 +46,15 @@ class Page:
         """Of the model that predicts now; empty where there is none."""
         return "" if self.queue.model is None else model_name(self.queue.model)
 
-    def models(self) -> dict[str, Path]:
-        """The models that the page can use, by name: its first one, adapted ones, and the best of each run."""
-        found = {} if self._first_model is None else {model_name(self._first_model): self._first_model}
-        runs = {f"run {name}": path / "checkpoints" / "best.pt" for name, path in find_runs(self.trainings.folder).items()}
-        others = {**self.adapting.models(), **{name: path for name, path in runs.items() if path.is_file()}}
-        return found | {name: path for name, path in others.items() if path not in found.values()}
+    def models(self, task: str = PAGE_TASK) -> dict[str, Path]:
+        """Models of one task by name: of the page's own the first one and adapted ones, of any the best of each run."""
+        found = {}
+        if task == PAGE_TASK:
+            found = {} if self._first_model is None else {model_name(self._first_model): self._first_model}
+            found |= self.adapting.models()
+        runs = {name: path for name, path in find_runs(self.trainings.folder).items() if run_task(path) == task}
+        others = {f"run {name}": path / "checkpoints" / "best.pt" for name, path in runs.items()}
+        return found | {name: path for name, path in others.items() if path.is_file() and path not in found.values()}
 
     def use_model(self, name: str) -> None:
         """Raises: KeyError."""

@@ -67,7 +67,7 @@ def recipe(request: Request) -> Response:
     page = _page(request)
     form = page.trainings.form(request.path_params["name"])
     counts = {part: len(cases) for part, cases in corrected_cases(page.store).items()}
-    starts = [name for name, path in page.models().items() if path.suffix == ".pt"]
+    starts = [name for name, path in page.models(form["task"]).items() if path.suffix == ".pt"]
     return JSONResponse(form | {"folders": list(page.trainings.data_folders()), "cases": counts, "starts": starts})
 
 
@@ -93,7 +93,8 @@ def _start(page: Page, sent: dict) -> dict:
     elif data != _RECIPE:
         raise FieldError("data: send recipe, cases or folder/NAME")
     if sent.get("start_from"):
-        fixed.append(f"model.init_from={page.models()[sent['start_from']]}")
+        fitting = page.models(trainings.form(chosen)["task"])
+        fixed.append(f"model.init_from={fitting[sent['start_from']]}")
     overrides = trainings.overrides(chosen, settings, fixed)
     if sent.get("check"):
         return {"settings": overrides}

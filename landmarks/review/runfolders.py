@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from landmarks.config import ModelConfig
 from landmarks.filelock import holder
 from landmarks.review.runjournal import PLAIN, journal_end
 
@@ -15,6 +16,8 @@ _CONSOLE_BYTES, _CONSOLE_LINES = 8 << 10, 14
 _MOST_PICTURES = 24
 _LISTED = 200
 CONSOLE, PICTURES = "console.log", "pictures"
+# Films of the page are read by models of this task; runs before it was a setting have it as well.
+PAGE_TASK = ModelConfig().task
 
 
 def find_runs(folder: Path) -> dict[str, Path]:
@@ -62,7 +65,7 @@ def describe_run(path: Path, *, alive: bool = False) -> dict:
         "peak_memory_mib": ends[-1].get("times", {}).get("peak_memory_mib") if ends else None,
         "changed": _changed(path),
         "resumable": not running and summary is None and (path / "config.yaml").is_file(),
-        "has_model": (path / "checkpoints" / "best.pt").is_file(),
+        "has_model": (path / "checkpoints" / "best.pt").is_file() and run_task(path) == PAGE_TASK,
     }
 
 
@@ -92,6 +95,11 @@ def _seconds_left(ends: list[dict], step: int, epochs: int) -> float | None:
     done = ends[-1]["epoch"]
     part = min((step - ends[-1]["step"]) / max(ends[-1]["step"] / done, 1), 1.0) if done else 0.0
     return max(0.0, (epochs - done - part) * pace)
+
+
+def run_task(path: Path) -> str:
+    """What the run's network learns."""
+    return run_settings(path).get("model", {}).get("task", PAGE_TASK)
 
 
 def run_settings(path: Path) -> dict:

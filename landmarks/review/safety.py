@@ -42,7 +42,7 @@ async def read_json(request: Request) -> dict:
     except (ValueError, RecursionError) as error:
         raise FieldError("the body is no JSON") from error
     if not isinstance(found, dict):
-        raise FieldError("the body is no JSON object")
+        raise FieldError("the body is no JSON")
     return found
 
 

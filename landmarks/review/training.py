@@ -75,7 +75,7 @@ class Trainings:
             choices = list(rule.choices) if isinstance(value, str) and rule.choices and rule.low is None else []
             fields.append({"name": name, "value": _written(value), "choices": choices, "help": rule.help,
                            "low": rule.low, "high": rule.high})  # fmt: skip
-        return {"recipe": recipe, "about": _about(path), "fields": fields,
+        return {"recipe": recipe, "about": _about(path), "fields": fields, "task": settings["model"]["task"],
                 "data": {key: settings["data"][key] for key in ("format", "root")}, "formats": sorted(FORMATS)}  # fmt: skip
 
     def overrides(self, recipe: str, sent: dict, fixed: list[str]) -> list[str]:

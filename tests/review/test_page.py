@@ -248,3 +248,16 @@ def test_every_word_exists_in_both_languages(open_page):
     assert missing == {"differ": [], "used": []}
     page.select_option("#language", "de")
     page.wait_for_selector("button:has-text('Filme einlesen')")
+    # what the server says as well, whole or in part
+    told = page.evaluate(
+        """async () => {
+            const { serverWords } = await import('/static/dom.js');
+            const lines = ['the film is no longer in the folder', 'a b: unknown landmark', 'new?'];
+            return lines.map(serverWords);
+        }"""
+    )
+    assert told == [
+        "der Film liegt nicht mehr im Ordner",
+        "a b: unbekannter Punkt",
+        "Meldung des Servers (englisch): new?",
+    ]

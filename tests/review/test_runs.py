@@ -177,3 +177,13 @@ def test_start_watch_stop_and_resume(open_page, server, trainings):
     (found,) = trainings.runs()
     assert (found["state"], found["epochs"]) == ("running", 60)
     assert found["epoch"] >= 1
+
+
+def test_a_run_of_another_task_offers_the_page_no_model(tmp_path):
+    for name, task in (("points", "landmarks"), ("stages", "cvm")):
+        best = tmp_path / name / "checkpoints" / "best.pt"
+        best.parent.mkdir(parents=True)
+        best.touch()
+        (tmp_path / name / "config.yaml").write_text(f"model:\n  task: {task}\n", encoding="utf-8")
+    assert describe_run(tmp_path / "points")["has_model"]
+    assert not describe_run(tmp_path / "stages")["has_model"]

@@ -1,7 +1,9 @@
 // Talking to the server: same origin only, JSON both ways, one stream of events.
+import { serverWords, t } from "/static/dom.js";
+
 export class ApiError extends Error {
   constructor(status, body) {
-    super(body?.error || `HTTP ${status}`);
+    super(body?.error ? serverWords(body.error) : t("http-error", { status }));
     this.status = status;
     this.body = body;
   }

@@ -1,6 +1,6 @@
 // The list of cases: search, filter, sort, thumbnails; only the rows in sight exist.
 import { post, sendFilm } from "/static/api.js";
-import { h, icon, iconButton, t, toast } from "/static/dom.js";
+import { h, icon, iconButton, serverWords, t, toast } from "/static/dom.js";
 import { emit, on, openCase, session } from "/static/model.js";
 import { preload } from "/static/view.js";
 
@@ -36,6 +36,7 @@ function select(name, options) {
 }
 
 on("list", () => refresh());
+on("import", () => list.parentElement.querySelector("input[type=file]").click());
 let soon = 0;
 on("summary", () => {
   // many films predicted in a row redraw the list once
@@ -109,7 +110,7 @@ function fillRow(node, item, index) {
   const state = item.problem || item.missing ? "problem" : item.state;
   node.lastChild.replaceChildren(
     h("strong", {}, item.title),
-    h("span", { class: "line" }, item.problem || (item.missing ? t("missing") : line || item.added.slice(0, 10))),
+    h("span", { class: "line" }, serverWords(item.problem) || (item.missing ? t("missing") : line || item.added.slice(0, 10))),
     h("span", { class: "marks" }, h("span", { class: `state ${state}` }, t(`state-${state}`)), doubt, item.doubt === null && !item.problem ? h("span", { class: "quiet" }, t("unpredicted")) : null),
   );
 }

@@ -22,6 +22,21 @@ export function t(key, values = {}) {
   return words.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
 }
 
+// What the server says, in the page's language: its English lines are the keys "error-..." of the words.
+let told = null; // [pattern, key, names of the parts]
+export function serverWords(line) {
+  if (language === "en" || !line) return line;
+  told ??= Object.entries(WORDS.en).filter(([key]) => key.startsWith("error-")).map(([key, text]) => {
+    const plain = text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+    return [new RegExp(`^${plain.replace(/\{\w+\}/g, "(.+?)")}$`, "s"), key, [...text.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)];
+  });
+  for (const [pattern, key, names] of told) {
+    const parts = pattern.exec(line);
+    if (parts) return t(key, Object.fromEntries(names.map((name, index) => [name, parts[index + 1]])));
+  }
+  return t("server-says", { line });
+}
+
 const SVG_NAMES = new Set(["svg", "g", "path", "circle", "line", "text", "rect", "polyline", "use"]);
 
 // h("button", {class: "x", onclick: f, "aria-label": "y"}, child, ...)

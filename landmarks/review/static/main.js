@@ -2,7 +2,7 @@
 import { buildAdapt, showAdapting } from "/static/adapt.js";
 import { events, get, getPreloaded } from "/static/api.js";
 import { buildCases, importFiles, predict, refresh, showQueue } from "/static/cases.js";
-import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, setLanguage, t, toast } from "/static/dom.js";
+import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, serverWords, setLanguage, t, toast } from "/static/dom.js";
 import { buildDates } from "/static/dates.js";
 import { buildExport } from "/static/export.js";
 import { buildKeys, showKeys } from "/static/keys.js";
@@ -70,7 +70,15 @@ function askName(then) {
   } }, h("p", { class: "quiet" }, t("name-why")), field(t("name"), input), h("div", { class: "row end" }, h("button", { class: "primary" }, t("ok"))))]);
 }
 
+// What one sees before the first film.
+function invite() {
+  find("invitation").hidden = Boolean(session.open) || session.cases.size > 0;
+}
+
 function wire() {
+  find("invite").onclick = () => emit("import", null);
+  on("list", invite);
+  on("open", invite);
   find("films-room").onclick = () => enter("films");
   find("trainings-room").onclick = () => enter("runs");
   on("open", (id) => {
@@ -116,7 +124,7 @@ function listen() {
       void reloadCase();
     }
     if (event.event === "action") receive(event);
-    if (event.event === "failed") toast(`${session.cases.get(event.case)?.title ?? ""}: ${event.detail}`, { kind: "bad" });
+    if (event.event === "failed") toast(`${session.cases.get(event.case)?.title ?? ""}: ${serverWords(event.detail)}`, { kind: "bad" });
     if (event.event === "queue") showQueue(event);
     if (event.event === "adapt") showAdapting(event);
     if (event.event === "model") session.start.model = event.model;

@@ -60,16 +60,32 @@ export function scale() {
 }
 
 let opening = 0;
+let wanted = null; // id of the case that is asked for
+let missed = []; // what happened to the case on its way, while it was asked for
 export async function openCase(id) {
   const turn = ++opening;
+  missed = [];
+  wanted = id;
   emit("opening", id);
-  const found = await get(`/api/cases/${id}`);
+  const found = await get(`/api/cases/${id}`).finally(() => { if (turn === opening) wanted = null; });
   if (turn !== opening) return;
   session.open = { id, film: found.film, facts: found.facts, history: found.history };
   session.cases.set(id, found.case);
   session.selected = null;
+  for (const item of queue) if (item.open.id === id) carryOver(item);
   emit("open", id);
   emit("values", null);
+  for (const event of missed) if (!found.history.some((action) => action.id === event.id)) receive(event);
+}
+
+// A change that is not saved yet belongs to its case, also when that was left and opened again meanwhile.
+function carryOver(item) {
+  item.open = session.open;
+  for (const [field, after] of Object.entries(item.changes)) {
+    const fact = (item.open.facts[field] ??= { value: null, action: 0 });
+    item.before[field] = fact.value;
+    fact.value = after;
+  }
 }
 
 export async function reloadCase() {
@@ -111,13 +127,14 @@ async function send() {
   if (sending) return;
   sending = true;
   while (queue.length) {
-    const { open, kind, changes, reverses } = queue[0];
+    const [item] = queue;
     const body = {
-      kind, who: session.who, window: windowId, reverses,
-      changes: Object.entries(changes).map(([field, after]) => ({ field, value: after, seen: open.facts[field].action })),
+      kind: item.kind, who: session.who, window: windowId, reverses: item.reverses,
+      changes: Object.entries(item.changes).map(([field, after]) => ({ field, value: after, seen: item.open.facts[field].action })),
     };
     try {
-      const action = await post(`/api/cases/${open.id}/actions`, body);
+      const action = await post(`/api/cases/${item.open.id}/actions`, body);
+      const { open } = item;
       queue.shift();
       for (const { field, after } of action.changes) {
         open.facts[field].action = action.id;
@@ -148,11 +165,25 @@ function refuse(error) {
 // Someone else was faster: theirs is shown, and ours only written when asked.
 function conflict(fields) {
   const lost = queue.shift();
+  const ours = Object.entries(fields).every(([field, fact]) => alike(fact.value, lost.changes[field]));
+  if (ours) return arrived(lost, fields);
   for (const [field, old] of Object.entries(lost.before)) lost.open.facts[field].value = old;
   for (const [field, fact] of Object.entries(fields)) lost.open.facts[field] = { ...fact };
   emit("values", Object.keys(lost.before));
   emit("saving", { state: "saved" });
   emit("conflict", { fields: Object.keys(fields), keep: () => session.open === lost.open && perform("keep", lost.changes) });
+}
+
+// The change had reached the server, and its answer was lost on the way back.
+function arrived({ open }, fields) {
+  for (const [field, fact] of Object.entries(fields)) open.facts[field].action = fact.action;
+  if (!queue.length) emit("saving", { state: "saved" });
+  emit("history", null);
+}
+
+function alike(a, b) {
+  if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return a === b;
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].every((key) => alike(a[key] ?? null, b[key] ?? null));
 }
 
 function remember(open, action) {
@@ -166,8 +197,10 @@ export function receive(event) {
     emit("summary", event.case);
   }
   const open = session.open;
-  if (!open || open.id !== event.case || event.window === windowId) return;
+  if (wanted === event.case) missed.push(event);
+  if (!open || open.id !== event.case) return;
   remember(open, event);
+  if (event.window === windowId) return;
   const changed = [];
   for (const { field, after } of event.changes) {
     if (queue.some((item) => item.open === open && field in item.changes)) continue; // the server will tell us
@@ -204,23 +237,27 @@ function drop(stack, id) {
 // One after the other, however fast the keys come.
 let chain = Promise.resolve();
 export function undo() {
-  return (chain = chain.then(undoLast));
+  const { open } = session; // another case may be open when its turn comes
+  return (chain = chain.then(() => undoLast(open)));
 }
 
 export function redo() {
-  return (chain = chain.then(redoLast));
+  const { open } = session;
+  return (chain = chain.then(() => redoLast(open)));
 }
 
-async function undoLast() {
+async function undoLast(open) {
   await settled();
+  if (session.open !== open) return;
   const action = stacks().undo.at(-1);
   if (!action) return;
   const changes = Object.fromEntries(action.changes.map(({ field, before }) => [field, before]));
   if (perform("undo", changes, action.id)) emit("undone", action);
 }
 
-async function redoLast() {
+async function redoLast(open) {
   await settled();
+  if (session.open !== open) return;
   const action = stacks().redo.at(-1);
   if (!action) return;
   const changes = Object.fromEntries(action.changes.map(({ field, after }) => [field, after]));
