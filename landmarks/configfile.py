@@ -130,6 +130,8 @@ def _merge(tree, overrides: list[str], where: str) -> dict:
         plain = OmegaConf.to_container(OmegaConf.merge(tree, OmegaConf.from_dotlist(rest)), resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError) as error:
         raise SettingError(f"{where}: {_first_line(error)}") from error
+    except TypeError as error:  # a key below a list
+        raise SettingError(f"{' '.join(rest)}: part of a list; write the whole list, e.g. data.landmarks=[S,N]") from error
     if not isinstance(plain, dict):
         raise SettingError(f"{where}: found {type(plain).__name__}; write sections such as data: and train:")
     for word in texts:

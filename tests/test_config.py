@@ -67,6 +67,7 @@ def test_one_of_several_sets_is_changed_by_its_number():
         ("loss.weights={UMT: x}", "loss.weights.UMT: found 'x'; write a number"),
         ("train.lr=.inf", "train.lr: found inf; write a finite number"),
         ("loss.alpha=2", "loss.alpha: found 2.0; write a number above 2"),
+        ("data.image_size.0=512", "data.image_size.0=512: part of a list; write the whole list"),
         ("epochs=3", "epochs=3: not a setting; write section.key=value"),
     ],
 )

@@ -10,7 +10,9 @@ from landmarks.formats.survey import TRUTH, Film, Survey
 
 LANDMARKS = None
 KEEPS = ()
-_NAME = "CollectedData.csv"
+# DeepLabCut takes a file by the name of its scorer, which the project's config.yaml states as well.
+_SCORER = "landmarks"
+_NAME = f"CollectedData_{_SCORER}.csv"
 _HEAD = ("scorer", "bodyparts", "coords")
 
 
@@ -22,7 +24,7 @@ def scan(root: Path) -> Survey:
         if len(rows) > 3 and tuple(row[0] for row in rows[:3]) == _HEAD:
             found += _labelled(path, rows, order)
     if not found:
-        raise DataError(f"{root}: no {_NAME} with the header rows {', '.join(_HEAD)} in this folder")
+        raise DataError(f"{root}: no CSV such as {_NAME} with the header rows {', '.join(_HEAD)} in this folder")
     return survey_of(root, found, order=tuple(dict.fromkeys(order)))
 
 
@@ -32,7 +34,7 @@ def image_place(film: Film) -> str:
 
 def write(survey: Survey, root: Path) -> None:
     symbols = survey.landmarks.symbols
-    rows = [["scorer", *["landmarks"] * (2 * len(symbols))], ["bodyparts", *(s for s in symbols for _ in "xy")],
+    rows = [["scorer", *[_SCORER] * (2 * len(symbols))], ["bodyparts", *(s for s in symbols for _ in "xy")],
             ["coords", *["x", "y"] * len(symbols)]]  # fmt: skip
     for film in survey.films:
         known = known_points(film, symbols)

@@ -50,7 +50,8 @@ def write(survey: Survey, root: Path) -> None:
         label = root / "labels" / film.path.relative_to(root / "images").with_suffix(".txt")
         label.parent.mkdir(parents=True, exist_ok=True)
         label.write_text(" ".join(["0 0.5 0.5 1 1", *words]) + "\n", encoding="utf-8")
-    about = {"path": ".", "train": "images", "val": "images", "kpt_shape": [len(symbols), 3], "names": {0: "head"},
+    # no `path`: the trainer then takes the folder of this file, and not the one that it is started in
+    about = {"train": "images", "val": "images", "kpt_shape": [len(symbols), 3], "names": {0: "head"},
              "kpt_names": {0: list(symbols)}}  # fmt: skip
     (root / "data.yaml").write_text(yaml.safe_dump(about, allow_unicode=True, sort_keys=False), encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -117,3 +118,33 @@ def test_cvat(points, tmp_path):
     datumaro.Dataset.from_iterable(items, categories=list(SYMBOLS)).export(str(theirs), "cvat", save_media=True)
     next(theirs.glob("*.xml")).rename(theirs / "annotations.xml")
     assert_same_points(points, read_back("cvat", theirs))
+
+
+def test_yolo_pose(points, tmp_path):
+    tool = pytest.importorskip("ultralytics.data.utils")
+    ours = written(points, tmp_path, "yolo_pose")
+    about, found = tool.check_det_dataset(str(ours / "data.yaml")), {}
+    assert tuple(about["kpt_names"][0]) == SYMBOLS
+    images = sorted(str(path) for path in Path(about["train"]).iterdir())
+    for image, label in zip(images, tool.img2label_paths(images), strict=True):
+        read = tool.verify_image_label((image, label, "", True, about["nc"], *about["kpt_shape"], False))
+        assert read[0] == image, read[-1]
+        (height, width), known = read[2], read[4][0]
+        found[Path(image).stem] = {s: (x * width, y * height) for s, (x, y, v) in zip(SYMBOLS, known, strict=True) if v}
+    assert_same_points(points, found)
+
+
+def test_deeplabcut(points, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    ours = written(points, tmp_path, "deeplabcut")
+    (path,) = ours.rglob("CollectedData_landmarks.csv")
+    table = pandas.read_csv(path, index_col=0, header=[0, 1, 2])  # as its convertcsv2h5 reads it
+    assert list(table.columns.names) == ["scorer", "bodyparts", "coords"]
+    table.index = pandas.MultiIndex.from_tuples([name.split("/") for name in table.index])
+    found = {}
+    for (_, _, image), row in table["landmarks"].iterrows():
+        known = {s: (row[s, "x"], row[s, "y"]) for s in SYMBOLS}
+        found[Path(image).stem] = {s: p for s, p in known.items() if np.isfinite(p).all()}
+    assert_same_points(points, found)
+    table.to_csv(path)  # the image's path in three columns, as its labelling window saves it
+    assert_same_points(points, read_back("deeplabcut", ours))
