@@ -100,6 +100,8 @@ export function dialog(title, content, { wide = false } = {}) {
   box.addEventListener("close", () => box.remove());
   document.body.append(box);
   box.showModal();
+  // what is asked for comes first, not the button that closes
+  box.querySelector(".dialog-body :is(input, select, textarea, button)")?.focus();
   return close;
 }
 
