@@ -221,6 +221,8 @@ def _typed(name: str, hint, value):
     elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     elif hint in (int, bool, str) and type(value) is hint:
+        if hint is str and not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise SettingError(f"{name}: {value!a} is a name in another encoding than UTF-8; rename the file or folder")
         return value
     quotes = " in quotes, e.g. '2015'" if hint is str and isinstance(value, (int, float)) else ""
     raise SettingError(f"{name}: found {value!r}; write {_spoken(hint)}{quotes}")

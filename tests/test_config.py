@@ -114,6 +114,11 @@ def test_settings_of_a_stage_are_overridden(tmp_path):
     assert load_config(tmp_path / "config.yaml") == config
 
 
+def test_a_name_in_another_encoding_is_refused():
+    with pytest.raises(SettingError, match=r"data.root: 'caf\\udce9' is a name in another encoding than UTF-8; rename"):
+        config_from_dict({"data": {"root": "caf\udce9"}})
+
+
 def test_unreadable_files(tmp_path):
     with pytest.raises(SettingError, match="no such configuration file"):
         load_config(tmp_path / "none.yaml")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from landmarks.check.views import KIND
+from landmarks.check.views import FARTHEST_PX, KIND
 from landmarks.formats.survey import Film, Survey
 from landmarks.lateral_shape import lateral_shape
 from landmarks.shape import ShapeModel
@@ -46,8 +46,10 @@ def align_all(survey: Survey, reader: str) -> Shapes | None:
     films = [e for e in films if _num_points(e.readers[reader][columns]) >= enough]
     if len(columns) < _LEAST_MODELLED or not films:
         return None
+    known = np.stack([film.readers[reader][columns] for film in films])
+    known[np.abs(known).max(axis=2) > FARTHEST_PX] = np.nan
     for _ in range(2 if len(films) >= ENOUGH else 1):
-        points, scales = model.align(np.stack([film.readers[reader][columns] for film in films]))
+        points, scales = model.align(known)
         if len(films) >= ENOUGH:
             # readers and data sets place some landmarks differently: their own habit is no defect
             typical = np.nanmedian(points, axis=0) if np.isfinite(points).any(axis=0).all() else model.mean

@@ -86,5 +86,5 @@ def state_of_files(root: Path, leave_out: Path | None = None) -> str:
 def _stored_path(root: Path, data_format: str, cache_dir: Path) -> Path:
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; set data.root to the folder of the data set")
-    name = hashlib.sha256(f"{root.resolve()}|{data_format}".encode()).hexdigest()[:24]
+    name = hashlib.sha256(f"{root.resolve()}|{data_format}".encode("utf-8", "surrogateescape")).hexdigest()[:24]
     return kept_outside(root, cache_dir) / CHECKS_FOLDER / f"{name}.json"

@@ -6,6 +6,8 @@ from landmarks.formats.survey import Survey, mean_points
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
 KIND = "odd view"
+# Points further out are slips of another kind, and nothing can be computed with 1e300; they are reported as outside.
+FARTHEST_PX = 1e6
 _LEAST_FILMS = 5
 _USUAL_RADIUS = 60.0
 # Heads fit the others' shape in their own view several times better than mirrored; readers tilt them by 30 degrees at most.
@@ -19,6 +21,7 @@ def check_views(survey: Survey) -> None:
     """Reports films whose annotation is mirrored or turned against most others; a set whose heads all look left is sound."""
     films = [film for film in survey.films if film.readers]
     points = np.array([mean_points(film) for film in films]).reshape(len(films), len(survey.landmarks.symbols), 2)
+    points[np.abs(points) > FARTHEST_PX] = np.nan
     known = np.isfinite(points).all(axis=2)
     if len(films) < _LEAST_FILMS:
         return

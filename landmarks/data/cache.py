@@ -92,11 +92,12 @@ def cache_key(paths: list[Path], data: DataConfig) -> str:
             stat = path.stat()
         except OSError as error:
             if data.on_error == "skip":
-                digest.update(f"{path}|missing\n".encode())
+                digest.update(f"{path}|missing\n".encode("utf-8", "surrogateescape"))
                 continue
             raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
         # the change time as well: copying tools set a file's modification time back
-        digest.update(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}\n".encode())
+        file = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}\n"
+        digest.update(file.encode("utf-8", "surrogateescape"))  # a name need not be UTF-8
     return digest.hexdigest()[:24]
 
 

@@ -15,7 +15,7 @@ def fingerprint(records: RecordSet) -> str:
     """Hash of the images' names, points and stages: two runs with the same one saw the same labels."""
     digest = hashlib.sha256(",".join(records.landmarks.symbols).encode())
     for record in records.records:
-        digest.update(f"{record.image_id}|{record.pixel_size}".encode())
+        digest.update(f"{record.image_id}|{record.pixel_size}".encode("utf-8", "surrogateescape"))
         digest.update(np.nan_to_num(record.points_px, nan=-1).tobytes())
         digest.update(repr((record.cvm_stage, record.cvm_readers)).encode())
     return digest.hexdigest()[:16]

@@ -120,7 +120,7 @@ def corrupted(image: np.ndarray, name: str, strength: float, image_id: str) -> t
         return warp(image, moved, image.shape), invert(moved)
     if name not in CHANGES:
         return image, np.eye(2, 3)
-    rng = np.random.default_rng([_SEED, zlib.crc32(f"{name} {strength:.2f} {image_id}".encode())])
+    rng = np.random.default_rng([_SEED, zlib.crc32(f"{name} {strength:.2f} {image_id}".encode("utf-8", "surrogateescape"))])
     return CHANGES[name](image, strength, rng), np.eye(2, 3)
 
 

@@ -1,6 +1,7 @@
 """Predictions as data sets, in the formats that annotation tools open and that a training reads."""
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from landmarks.formats.writing import named_formats, write_set
 from landmarks.schema import GROUPS, LandmarkSet
 
 log = logging.getLogger(__name__)
+
+# Folders, and what is left of a name that is not UTF-8, which no format can hold.
+_NO_NAME = re.compile("[/\ud800-\udfff]")
 
 
 def check_formats(names: Sequence[str]) -> tuple[str, ...]:
@@ -52,7 +56,7 @@ def _films(found: Sequence[tuple[str, dict]]) -> list[Film]:
         if film["name"] in named or not np.isfinite(points_px).any():
             continue
         named.add(film["name"])
-        name = flat = film["name"].replace("/", "_")
+        name = flat = _NO_NAME.sub("_", film["name"])
         number = 1
         while name.casefold() in films:
             number += 1

@@ -279,7 +279,8 @@ def _prepared(gray: np.ndarray) -> View:
 def _content_box(gray: np.ndarray) -> tuple[float, float, float, float]:
     """The part of a film without rows and columns of one gray value at its edges; the whole film where they are few."""
     scale = min(1.0, _LOOK_PX / max(gray.shape))
-    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else gray
+    size = [max(1, round(scale * side)) for side in gray.shape[::-1]]  # a strip keeps one row
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA) if scale < 1 else gray
     edges = []
     for axis in (1, 0):
         low, high = np.percentile(small, (2, 98), axis=axis)

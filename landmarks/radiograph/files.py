@@ -91,7 +91,7 @@ def image_files(folder: Path, *, below: bool = False) -> list[Path]:
 
     Files are chosen by suffix; those without one, or numbered as DICOM exports are, by their first bytes. Left out are
     folders that are named like images, names that start with a dot (macOS puts a `._a.png` that is no image beside
-    every a.png it copies), and what a NAS keeps in `@eaDir`.
+    every a.png it copies), and what a NAS keeps in `@eaDir`, and the overlays of an earlier prediction.
     """
     return [Path(path) for path in image_paths(str(folder), below=below)]
 
@@ -101,6 +101,8 @@ def image_paths(folder: str, *, below: bool) -> list[str]:
     found = []
     for where, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(_HIDDEN)] if below else []
+        if "overlays" in folders and "predictions.csv" in names:
+            folders.remove("overlays")
         for name in names:
             if not name.startswith(_HIDDEN) and _is_film(where, name):
                 found.append(os.path.join(where, name))

@@ -51,6 +51,8 @@ def read_radiograph(path: str | Path) -> Radiograph:
 def _read(path: Path, *, thorough: bool) -> Radiograph:
     """`thorough`: looks also for what does not change the pixels, and only earns a warning."""
     try:
+        if path.exists() and not path.is_file() and not str(path).startswith("/dev/"):  # reading a pipe waits for ever
+            raise ImageError(f"{path}: a folder, pipe or device, not a file; name an image file")
         with path.open("rb") as file:
             kind = file_kind(head := file.read(4096))
             content = head + file.read() if kind in FORMATS else b""

@@ -68,9 +68,25 @@ def test_a_name_that_is_not_utf8(tmp_path, folder, onnx_file, capsys):
             file.write(cv2.imencode(".png", np.zeros((40, 40), np.uint8))[1].tobytes())
     except OSError:
         pytest.skip("this file system takes UTF-8 alone")
-    assert predict("--as-it-is", "--checkpoint", onnx_file, "--output", tmp_path / "found", folder) == 2
+    words = ["--as-it-is", "--save", "labelme,table", "--checkpoint", onnx_file, "--output", tmp_path / "found", folder]
+    assert predict(*words) == 2
     assert capsys.readouterr().out.startswith("3 of 4 films")
+    assert (tmp_path / "found" / "table" / "images" / "caf_.png").is_file()
     assert "caf\\udce9.png" in (tmp_path / "found" / "predictions.csv").read_text(encoding="utf-8")
+
+
+def test_strips_pipes_and_earlier_results(tmp_path, onnx_file, capsys):
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "predictions.csv").write_text("image,symbol\n")
+    for name in ("strip.png", "overlays/strip.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((20000, 1), np.uint8))
+    pipes = ["pipe.png"] if hasattr(os, "mkfifo") else []
+    for name in pipes:
+        os.mkfifo(tmp_path / name)
+    assert predict("--checkpoint", onnx_file, "--output", tmp_path / "found", tmp_path) == 2 * len(pipes)
+    told = capsys.readouterr()
+    assert told.out.startswith(f"1 of {1 + len(pipes)} films")
+    assert told.err.count("pipe.png: a folder, pipe or device, not a file") == len(pipes)
 
 
 def test_wildcards_folders_and_doubles(folder, monkeypatch):

@@ -1,6 +1,7 @@
 """The pictures of a report, as SVG text that needs nothing from outside."""
 
 import io
+import warnings
 
 import matplotlib
 import numpy as np
@@ -34,7 +35,10 @@ def canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 def svg_text(figure: Figure) -> str:
     buffer = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # names in other scripts: the page's reader has the font, this program needs none
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 
