@@ -57,7 +57,8 @@ def _read(path: Path, *, thorough: bool) -> Radiograph:
             kind = file_kind(head := file.read(4096))
             content = head + file.read() if kind in FORMATS else b""
     except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); replace the file") from error
+        advice = "check the path" if isinstance(error, FileNotFoundError) else "replace the file"
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error}); {advice}") from error
     try:
         if kind in FORMATS:
             return _raster(content, kind, thorough)

@@ -57,7 +57,7 @@ def test_anything_else_is_named(film, words):
 
 
 def test_a_missing_file_is_named():
-    with pytest.raises(ImageError, match=r"not_there\.png"):
+    with pytest.raises(ImageError, match=r"not_there\.png.*check the path"):
         gray_film("not_there.png")
 
 
