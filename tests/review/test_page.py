@@ -204,8 +204,17 @@ def test_a_full_disk_is_said_and_the_change_saved_once_there_is_room(open_page, 
     page.keyboard.press("Shift+ArrowDown")
     page.wait_for_selector("#saved.unsaved:has-text('NOT SAVED: the disk is full')")
     assert place(server, "S")["y"] == before
+    # its case may be left and opened again meanwhile
+    page.click(".case:has(strong:text-is('b'))")
+    page.wait_for_selector(".panel-head h2:text-is('b')")
+    open_case(page, "a")
+    page.wait_for_selector(".point.hand[data-symbol=S]")
     saved(page)
     assert abs(place(server, "S")["y"] - before - 10) < 0.01
+    page.focus(".point[data-symbol=S]")
+    page.keyboard.press("Shift+ArrowDown")
+    until(page, lambda: abs(place(server, "S")["y"] - before - 20) < 0.01)
+    assert page.locator(".toast.warn").count() == 0
 
 
 def test_markup_stays_text(open_page, server, blank_film):
