@@ -89,7 +89,7 @@ function fillBar(bar, { value, norm }) {
   bar.classList.toggle("none", !known);
   if (!known) return;
   const half = Math.max((norm.high - norm.low) / 2, 1e-6), off = (value - (norm.low + norm.high) / 2) / half;
-  const move = `translateX(${(Math.min(1, Math.max(-1, off / 3)) * 25).toFixed(1)}px)`;
+  const move = `translateX(${(Math.min(1, Math.max(-1, off / 3)) * 21).toFixed(1)}px)`;
   if (mark.style.transform !== move) mark.style.transform = move;
   const sort = Math.abs(off) <= 1 ? "in" : Math.abs(off) <= 2 ? "off" : "far";
   if (mark.className !== sort) mark.className = sort;
