@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import unicodedata
 from collections import Counter
 from dataclasses import replace
@@ -140,11 +141,11 @@ def _paths(survey: Survey, table: CsvFile, images: list[Path], folder: Path) -> 
         names = (image.relative_to(folder), image.relative_to(survey.root))
         for word in {_spelling(path.as_posix()) for name in names for path in (name, name.with_suffix(""))}:
             spelled.setdefault(word, []).append(image)
-    paths = {}
+    paths, listed = {}, {os.path.abspath(image): image for image in images}
     for line, row in table.rows:
         path, alike = folder / row["image"], spelled.get(_spelling(row["image"]), [])
-        if path.is_file():
-            paths[line] = path
+        if path.is_file():  # under one name, however the cell leads there
+            paths[line] = listed.get(os.path.abspath(path), path)
         elif len(alike) == 1 and alike[0].is_file():
             paths[line] = alike[0]
         else:

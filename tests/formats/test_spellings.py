@@ -162,6 +162,15 @@ def test_names_as_other_systems_spell_them(tmp_path):
     assert list(points(root)) == ["Müller 1", "x#2", "003"]
 
 
+@pytest.mark.parametrize("start", ["../images/", "{root}/images/", "./"])
+def test_paths_in_the_table_lead_to_the_listed_images(tmp_path, start):
+    rows = [[start.format(root=tmp_path) + row[0], *row[1:]] for row in ROWS]
+    write(tmp_path, rows=rows, images=["a.png", "b.png"])
+    assert sorted(points(tmp_path, split="all")) == ["a", "b"]
+    kinds = {finding.kind for finding in survey_dataset("table", tmp_path).findings}
+    assert "annotation missing" not in kinds
+
+
 def test_a_link_to_nothing_and_an_empty_name(tmp_path):
     root = write(tmp_path / "t")
     (root / "images" / "a.png").unlink()
