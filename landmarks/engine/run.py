@@ -51,6 +51,12 @@ def read_records(config: Config) -> tuple[RecordSet, RecordSet]:
     train, valid = (read_split(data, split, seed=seed) for split in (data.train_split, data.val_split))
     if train.note:
         log.info(train.note)
+    common = {record.image_path for record in train.records} & {record.image_path for record in valid.records}
+    if common:
+        log.warning(
+            f"{len(common)} of {len(valid.records)} validation images are trained on: best.pt is chosen by what the network "
+            "has seen; name another data.val_split"
+        )
     for line in stored_findings(data):
         log.warning(line)
     return train, valid

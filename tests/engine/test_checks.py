@@ -10,6 +10,7 @@ from landmarks.data.loading import read_split
 from landmarks.engine import processor
 from landmarks.engine.network import set_up_torch
 from landmarks.engine.processor import ProcessorWatch
+from landmarks.engine.run import read_records
 from landmarks.formats.records import DataError
 from landmarks.settings import SettingError
 from landmarks.tasks import task_type
@@ -37,6 +38,13 @@ def test_data_without_points_is_refused_and_a_landmark_without_any_is_named(tiny
         task.check(train, without(valid, *valid.landmarks.symbols))
     with pytest.raises(DataError, match=r"data\.train_split: no image has an annotated landmark"):
         task.check(without(train, *train.landmarks.symbols), valid)
+
+
+def test_validation_images_that_are_trained_on_are_said(tiny_config, caplog):
+    read_records(tiny_config)
+    assert "trained on" not in caplog.text
+    read_records(replace(tiny_config, data=replace(tiny_config.data, val_split=tiny_config.data.train_split)))
+    assert "15 of 15 validation images are trained on" in caplog.text
 
 
 def test_an_input_of_one_coarse_pixel_is_refused(tiny_config):
