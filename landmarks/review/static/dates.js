@@ -26,15 +26,25 @@ function open(own, others, same) {
   const fade = h("input", { type: "range", min: 0, max: 1, step: 0.02, value: 0.5, name: "fade" });
   const blink = h("button", { type: "button", "aria-pressed": "false" }, t("blink"));
   const picture = h("div", { class: "over" }), found = h("div", { class: "changes" }), note = h("p", { class: "warn" });
+  const ownField = field(t("first-film"), h("output", {}, title(own))), otherField = field(t("second-film"), second);
+  const referenceField = field(t("reference"), reference);
+  referenceField.style.order = 2;
   let list = "movements", answer = null;
   const show = () => found.replaceChildren(
     tabs(t("compare"), ["movements", "changes"].map((name) => ({ name, title: t(name) })), list, (name) => { list = name; show(); }),
     answer ? (list === "movements" ? movementTable(answer) : changeTable(answer)) : "");
   const refresh = async () => {
     note.textContent = "";
+    const other = others.find((item) => item.id === Number(second.value));
+    // growth is read from the earlier film to the later one, whichever is open
+    const later = Boolean(own.date && other.date && other.date < own.date);
+    const [from, to] = later ? [other.id, own.id] : [own.id, other.id];
+    ownField.firstChild.textContent = t(later ? "second-film" : "first-film");
+    otherField.firstChild.textContent = t(later ? "first-film" : "second-film");
+    ownField.style.order = later ? 1 : 0;
     try {
-      answer = await post("/api/superimpose", { first: own.id, second: Number(second.value), reference: reference.value });
-      draw(picture, answer, own.id, Number(second.value), Number(fade.value));
+      answer = await post("/api/superimpose", { first: from, second: to, reference: reference.value });
+      draw(picture, answer, from, to, Number(fade.value));
     } catch (error) {
       answer = null;
       picture.replaceChildren();
@@ -54,7 +64,7 @@ function open(own, others, same) {
   };
   dialog(t("compare"), () => [
     h("p", { class: "quiet" }, same ? t("same-patient") : t("other-patient")),
-    h("div", { class: "row" }, field(t("first-film"), h("output", {}, title(own))), field(t("second-film"), second), field(t("reference"), reference)),
+    h("div", { class: "row" }, ownField, otherField, referenceField),
     h("div", { class: "fading" }, field(t("fade"), fade), blink), note, h("div", { class: "two" }, picture, found),
   ], { wide: true });
   document.querySelector("dialog:last-of-type").addEventListener("close", () => clearInterval(blinking));
