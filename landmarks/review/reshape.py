@@ -36,6 +36,6 @@ def place_by_shape(points: dict[str, tuple[float, float]], wanted: list[str]) ->
     for symbol in wanted:
         if symbol in symbols:
             k = symbols.index(symbol)
-            expected[k] = model.expect(points_mm, kept, k)[0]
+            expected[k] = model.expect(points_mm[None], np.flatnonzero(kept), k)[0][0]
     back = onto.back(expected[None])[0] * side
     return {symbol: back[symbols.index(symbol)].round(3).tolist() for symbol in wanted if symbol in symbols}
