@@ -34,8 +34,11 @@ class RankInfo(NamedTuple):
 
 
 def rank_info() -> RankInfo:
-    """Rank of this process as torchrun gives it; a single process without torchrun."""
+    """Rank of this process as torchrun gives it; a single process without torchrun. Raises: ValueError on other words."""
     names = {"rank": "RANK", "size": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_size": "LOCAL_WORLD_SIZE"}
+    for name in names.values():
+        if not os.environ.get(name, "0").isdecimal():
+            raise ValueError(f"environment variable {name}: found {os.environ[name]!r}; unset it, or start with torchrun")
     return RankInfo(**{field: int(os.environ[name]) for field, name in names.items() if name in os.environ})
 
 
@@ -43,6 +46,8 @@ def join(device_type: str) -> RankInfo:
     """Meets the other processes: nccl between GPUs, gloo between processors and on Windows, which has no nccl."""
     here = rank_info()
     if here.size > 1 and not distributed.is_initialized():
+        if missing := [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]:
+            raise ValueError(f"WORLD_SIZE is {here.size} without {', '.join(missing)}; unset it, or start with torchrun")
         # a rank that died ends the others after this long, not after torch's 10 to 30 minutes
         limit = timedelta(seconds=float(os.environ.get("LANDMARKS_TIMEOUT", "600")))
         nccl = device_type == "cuda" and distributed.is_nccl_available()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from landmarks.distributed import join, rank_info
 from landmarks.engine.soak import metric_lines
 
 ROOT = Path(__file__).parents[2]
@@ -89,3 +90,13 @@ def test_evaluation_on_two_ranks_is_exactly_the_one_on_one(outputs, synthetic_ro
         results.append(json.loads((folder / f"evaluation{len(launch)}" / "metrics.json").read_text()))
     assert results[0]["num_points"] == results[1]["num_points"]
     assert results[0]["mre_mm"] == pytest.approx(results[1]["mre_mm"], rel=1e-6)
+
+
+def test_what_torchrun_did_not_set_is_named(monkeypatch):
+    monkeypatch.setenv("RANK", "x")
+    with pytest.raises(ValueError, match="environment variable RANK: found 'x'; unset it"):
+        rank_info()
+    monkeypatch.delenv("RANK")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ValueError, match="WORLD_SIZE is 2 without RANK"):
+        join("cpu")
