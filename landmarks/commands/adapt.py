@@ -87,7 +87,7 @@ def _chosen(predictor, records, base: Path | None) -> tuple:
 
     `base` is the model to fine-tune, None for the habit alone.
     """
-    from landmarks.engine.finetune import judge_tuning, open_base, tune, weights_of
+    from landmarks.engine.finetune import judge_tuning, tune, weights_of
     from landmarks.evaluation.adapt import judge_habit, predict_films
 
     shape, found, weights = predictor.card.shape, predict_films(predictor, records), None
@@ -95,8 +95,8 @@ def _chosen(predictor, records, base: Path | None) -> tuple:
     before, unit = float(made.before.mean()), made.unit
     films, with_habit = f"{len(made.before)} films", f"{made.after.mean():.3f} {unit} with the habit of the others"
     print(f"{films}, mean error: {before:.3f} {unit} before, {with_habit}")
-    if base is not None:
-        opened = open_base(base)
+    opened = None if base is None else _tunable(base)
+    if opened is not None:
         tuned = judge_tuning(opened, predictor, found, records)
         error = f"{tuned.after.mean():.3f} {unit}"
         if tuned.after.mean() < _WORTH * made.after.mean() and (tuned.after < made.after).mean() > 0.5:
@@ -105,6 +105,18 @@ def _chosen(predictor, records, base: Path | None) -> tuple:
         else:
             print(f"fine-tuning does not help ({error} with the habit of the others): the weights stay as they are")
     return (made, weights) if made.after.mean() < before else (None, None)
+
+
+def _tunable(base: Path):
+    """The base as it is fine-tuned; None, with a line, for an ONNX file that is not one network, such as a mean of several."""
+    from landmarks.engine.finetune import open_base
+    from landmarks.inference.card import ModelFileError
+
+    try:
+        return open_base(base)
+    except ModelFileError as error:
+        print(f"the weights stay as they are: {error}")
+        return None
 
 
 def _plan(predictor, records) -> int:

@@ -52,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
 
     save = check_formats([name.strip() for name in args.save.split(",") if name.strip()])
     films = tuple(find_films(args.films))
+    rank, ranks = _number("RANK", "0"), _number("WORLD_SIZE", "1")
     models = [model_file(named) for named in args.checkpoint or [DEFAULT]]
     predictor, stages = Predictor.load(models, device=args.device, tta=args.tta), _stage_predictor(args)
     if predictor.card.licence:
@@ -61,13 +62,20 @@ def main(argv: list[str] | None = None) -> int:
     job = Job(films=films, output=args.output, settings=settings, as_it_is=args.as_it_is, save=save, key=key)
     if done := open_job(job):
         write_line(f"{args.output}: resumed; {done} of {len(films)} films are done")
-    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     reader, num = FilmReader(predictor, pixel_size=size, stages=stages), len(films[rank::ranks])
     lines = predict_share(job, reader, rank, ranks)
     for line in filter(None, tqdm(lines, total=num, unit="film", file=sys.stderr, leave=False, disable=rank > 0 or None)):
         write_line(line)
     counts = finish(job)
     return 0 if counts is None else _tell(counts, args.output)
+
+
+def _number(name: str, usual: str) -> int:
+    """A variable of torchrun; `landmarks.distributed` reads it where torch is installed."""
+    found = os.environ.get(name, usual)
+    if not found.isdecimal():
+        raise ValueError(f"environment variable {name}: found {found!r}; unset it, or start with torchrun")
+    return int(found)
 
 
 def _stage_predictor(args: argparse.Namespace) -> "StagePredictor | None":

@@ -40,9 +40,7 @@ def load_onnx(path: Path) -> Loaded:
     try:
         unfold_norms(model, weights)
     except (KeyError, RuntimeError) as error:
-        raise ModelFileError(
-            f"{path}: not one network as this project exports it, so it cannot be fine-tuned; adapt it with --no-tuning"
-        ) from error
+        raise ModelFileError(f"{path}: not one network as this project exports it, so it cannot be fine-tuned") from error
     return Loaded(model.eval(), config, task)
 
 

@@ -105,5 +105,5 @@ def test_the_network_of_an_exported_file_gives_its_maps_and_can_be_trained(check
 
 def test_a_mean_of_networks_is_not_fine_tuned(checkpoint, tmp_path):
     export_onnx([checkpoint, checkpoint], tmp_path / "mean.onnx")
-    with pytest.raises(ModelFileError, match=r"not one network .* --no-tuning"):
+    with pytest.raises(ModelFileError, match="not one network"):
         load_onnx(tmp_path / "mean.onnx")

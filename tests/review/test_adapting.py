@@ -61,7 +61,7 @@ def test_adapt_and_predict_with_the_new_model(corrected, open_page, server, head
     page.wait_for_selector("dialog:has-text('3 corrected films, and 2 more')")
     page.click("#adapt")
     page.wait_for_selector("#adapting progress")
-    page.click(".toast button:text-is('Use the new model')", timeout=400_000)
+    page.click(".toast button:text-is('Use the new model')", timeout=200_000)
     page.wait_for_selector(".toast:has-text('New predictions are made with adapted-')")
     page.click("[role=tab][data-name=case]")
     page.click("#predict-again")
@@ -69,7 +69,7 @@ def test_adapt_and_predict_with_the_new_model(corrected, open_page, server, head
     def found() -> dict:
         return server.json("GET", "/api/cases/5")["facts"]["auto/Go"]["value"]
 
-    until(page, lambda: found()["x"] != heads[0][1]["Go"][0], seconds=200)
+    until(page, lambda: found()["x"] != heads[0][1]["Go"][0], seconds=100)
     true = heads[0][1]["Go"]
     assert true[0] + 0.2 * HABIT_PX < found()["x"] < true[0] + HABIT_PX
     assert abs(found()["y"] - true[1]) < 3
