@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -188,12 +189,13 @@ def test_a_users_mistake_is_one_line_and_leaves_nothing(synthetic_root, tmp_path
 
 def test_a_signal_saves_and_leaves(synthetic_root, tmp_path):
     command = train_command(tmp_path / "run", synthetic_root, "train.epochs=500", "train.validate_every=500")
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    metrics = tmp_path / "run" / "metrics.jsonl"
+    metrics, told = tmp_path / "run" / "metrics.jsonl", tmp_path / "stderr"
+    with told.open("w") as file:  # a pipe that nobody reads would stop the run once it is full
+        process = subprocess.Popen(command, cwd=ROOT, stderr=file)
     while not (metrics.is_file() and metrics.stat().st_size) and process.poll() is None:
-        pass
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
+    code, errors = process.wait(120), told.read_text()
+    assert code == 130, errors
     assert "Traceback" not in errors
     assert read_checkpoint(tmp_path / "run" / "checkpoints" / "latest.pt")["progress"]["step"] > 0
