@@ -184,16 +184,30 @@ def _drag(page: Chromium, x: float, y: float) -> dict[str, float]:
 
 
 def presented_ms(trace: list[dict]) -> list[float]:
-    """Chromium's own record of each movement of a drag: from the event to the frame on the screen, ms."""
-    began, found = {}, []
+    """Chromium's own record of a drag: ms from each movement to the frame on the screen that shows it, or a later movement.
+
+    Chromium ends the record of a movement that a newer one overtakes before the page hears of it; it counts until the
+    frame of the newer one.
+    """
+    began, heard, shown = {}, {}, {}
+    moves = []
     for event in sorted(trace, key=lambda event: event["ts"]):
-        if event["name"] != "EventLatency":
+        key = event.get("id2", {}).get("local")
+        if event["name"] == "EventLatency" and event["ph"] == "b":
+            heard.pop(key, None)
+            began[key] = event["args"]["event_latency"]["event_type"] == "MOUSE_DRAGGED"
+            if began[key]:
+                moves.append(event["ts"])
+        elif not began.get(key):
             continue
-        key = event["id2"]["local"]
-        if event["ph"] == "b":
-            began[key] = event
-        elif began[key]["args"]["event_latency"]["event_type"] == "MOUSE_DRAGGED":
-            found.append((event["ts"] - began[key]["ts"]) / 1000)
+        elif event["name"] == "RendererMainProcessing" and event["ph"] == "b":
+            heard[key] = event["ts"]
+        elif event["name"] == "SwapEndToPresentationCompositorFrame" and event["ph"] == "e" and key in heard:
+            shown[event["ts"]] = max(shown.get(event["ts"], 0), heard[key])
+    found = []
+    for end in sorted(shown):
+        found += [(end - move) / 1000 for move in moves if move <= shown[end]]
+        moves = [move for move in moves if move > shown[end]]
     return found
 
 

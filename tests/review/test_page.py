@@ -83,27 +83,49 @@ def test_correct_a_film(open_page, server):
     page.wait_for_selector(".point.hand[data-symbol=S]")
 
 
+def drawn(page, layer: str, at: tuple[float, float] | None = None) -> int:
+    """How many pixels of a canvas over the film have the colour of a construction; of any colour within 8 px of a place."""
+    return page.evaluate(
+        """([layer, at]) => {
+            const canvas = document.querySelector(`canvas.${layer}`), box = canvas.getBoundingClientRect();
+            const [x, y, width, height] = at ? [at[0] - box.x - 8, at[1] - box.y - 8, 16, 16] : [0, 0, canvas.width, canvas.height];
+            const { data } = canvas.getContext('2d').getImageData(x, y, width, height);
+            let count = 0;
+            for (let i = 0; i < data.length; i += 4) {
+                const [red, green, blue, alpha] = data.slice(i, i + 4);
+                count += at ? alpha > 0 : alpha > 200 && red > 200 && green < 120 && blue > 120;
+            }
+            return count;
+        }""",
+        [layer, at],
+    )
+
+
 def test_values_and_lines_follow_a_point_while_it_is_dragged(open_page, server):
     page = open_page()
     open_case(page, "a")
     page.click(".panel-body [data-name=steiner]")
     page.wait_for_selector("tr[data-name=SNA] small")
     page.click("tr[data-name=SNA] button")
-    first, line = page.inner_text("tr[data-name=SNA] .value"), page.locator(".construction path").first.get_attribute("d")
+    first = page.inner_text("tr[data-name=SNA] .value")
+    until(page, lambda: drawn(page, "lines"))
     x, y = centre(page, "N")
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 30, y, steps=3)
-    page.wait_for_selector("canvas.lens:visible")
+    page.wait_for_selector("canvas.live:visible")
     until(page, lambda: page.inner_text("tr[data-name=SNA] .value").split()[0] != first.split()[0])
-    assert page.locator(".construction path").first.get_attribute("d") != line
-    assert abs(centre(page, "N")[0] - x - 30) < 1
+    # point and lines are drawn where the pointer is, and no longer where they were
+    assert drawn(page, "live") and drawn(page, "live", (x + 30, y)) and not drawn(page, "lines")
+    assert page.locator(".point.held[data-symbol=N]:focus").evaluate("(node) => getComputedStyle(node).opacity") == "0"
     assert place(server, "N")["by"] == "model"
     # given up: everything is as it was
     page.keyboard.press("Escape")
     page.mouse.up()
     until(page, lambda: page.inner_text("tr[data-name=SNA] .value").split()[0] == first.split()[0])
     assert place(server, "N")["by"] == "model"
+    until(page, lambda: drawn(page, "lines") and page.locator("canvas.live:visible, .held").count() == 0)
+    assert abs(centre(page, "N")[0] - x) < 1
 
 
 def test_doubtful_points_by_keyboard_until_signed(open_page, server):

@@ -1,36 +1,31 @@
 // The magnifier beside a dragged point.
-import { h } from "/static/dom.js";
 import { magnify, stageSize, toScreen } from "/static/view.js";
 
-const SIDE = 160; // CSS px
-let lens, context;
+const RADIUS = 80, AWAY = 12; // CSS px
 
-export function buildLens(stage) {
-  lens = h("canvas", { class: "lens", hidden: true, "aria-hidden": "true" });
-  stage.append(lens);
-}
-
-export function hideLens() {
-  if (lens && !lens.hidden) lens.hidden = true;
-}
-
-export function drawLens(place) {
-  const { width } = stageSize(), ratio = devicePixelRatio;
-  lens.hidden = false;
+export function drawLens(context, place) {
+  const { width } = stageSize();
   // away from the pointer: on the other side of the film
-  lens.classList.toggle("left", toScreen(place).x > width / 2);
-  if (lens.width !== Math.round(SIDE * ratio)) {
-    lens.width = lens.height = Math.round(SIDE * ratio);
-    context = lens.getContext("2d", { alpha: false });
-  }
-  magnify(context, place, 3, ratio);
-  drawCross(ratio);
+  const middle = { x: toScreen(place).x > width / 2 ? AWAY + RADIUS : width - AWAY - RADIUS, y: AWAY + RADIUS };
+  context.save();
+  context.beginPath();
+  context.arc(middle.x, middle.y, RADIUS - 1, 0, 2 * Math.PI);
+  context.fillStyle = "#000";
+  context.fill();
+  context.save();
+  context.clip();
+  magnify(context, place, 3, middle);
+  context.restore();
+  context.strokeStyle = "#fffb";
+  context.lineWidth = 2;
+  context.stroke();
+  drawCross(context, middle);
+  context.restore();
 }
 
 // Open in the middle, so that it covers nothing of what is looked at.
-function drawCross(ratio) {
-  const middle = lens.width / 2;
-  context.setTransform(ratio, 0, 0, ratio, middle, middle);
+function drawCross(context, middle) {
+  context.translate(middle.x, middle.y);
   for (const [style, wide] of [["#000a", 2.5], ["#ffd34d", 1]]) {
     context.strokeStyle = style;
     context.lineWidth = wide;

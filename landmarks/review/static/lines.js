@@ -1,21 +1,18 @@
-// Planes, outlines and constructions that move with the points. A point is a symbol or "A+B", the middle of two. Lines that touch the
-// dragged point lie in the layer that moves, the others in the one that stands.
-import { h, set } from "/static/dom.js";
+// Planes, outlines and constructions that move with the points, on a canvas: SVG takes longer to paint. A point is a symbol or "A+B",
+// the middle of two. Lines that touch the dragged point are drawn with it (live.js), the others only when they have changed.
 import { on, session } from "/static/model.js";
 import { shown, shownPoint } from "/static/points.js";
-import { toScreen } from "/static/view.js";
+import { addCanvas, clearCanvas, toScreen } from "/static/view.js";
 
+const STYLES = { outline: ["#9fe0c8bf", 1.3], plane: ["#e6e6e6cc", 1.2], construction: ["#ff5fa2", 2.6] };
+let context;
 let planes = [], construction = [], outlines = [];
 let stale = true; // what stands is drawn anew only when it, the view or the dragged point has changed
-let dragged = null;
-const groups = { still: {}, live: {} };
+let dragged = null, visible = true;
 
-export function buildLines(layers) {
-  for (const name of ["still", "live"]) {
-    for (const kind of ["outline", "plane", "construction"]) layers[name].append((groups[name][kind] = h("g", { class: kind })));
-  }
-  on("view", () => { stale = true; });
-  on("values", () => { stale = true; });
+export function buildLines() {
+  context = addCanvas("lines");
+  for (const name of ["view", "values", "open"]) on(name, () => { stale = true; });
   on("drawn", draw);
 }
 
@@ -38,36 +35,44 @@ export function setConstruction(list) {
 
 function redraw() {
   stale = true;
-  draw(dragged);
+  if (context) draw(dragged);
 }
 
 function draw(symbol) {
-  if (!groups.still.plane) return;
-  if (symbol !== dragged || !session.open) stale = true;
+  if (symbol === dragged && visible === shown.lines && !stale) return;
   dragged = symbol;
-  const open = session.open && shown.lines;
-  const touches = (line) => dragged !== null && line.some((name) => name.split("+").includes(dragged));
-  for (const [kind, lines, share] of [["plane", planes, 0.12], ["construction", construction, 0.25]]) {
-    const drawn = (wanted) => (open ? lines.filter((line) => touches(line) === wanted).map((line) => lengthened(line, share)).filter(Boolean) : []);
-    if (stale) fill(groups.still[kind], drawn(false));
-    fill(groups.live[kind], drawn(true));
-  }
-  if (stale) drawOutlines(open);
+  visible = shown.lines;
   stale = false;
+  clearCanvas(context);
+  if (!session.open || !visible) return;
+  for (const { points, dashed } of outlines) stroke(context, "outline", points.map(([x, y]) => toScreen({ x, y })), dashed);
+  drawStraight(context, (line) => !touches(line, symbol));
 }
 
-function drawOutlines(open) {
-  const group = groups.still.outline;
-  fill(group, open ? outlines.map(({ points }) => points.map(([x, y]) => toScreen({ x, y }))) : []);
-  outlines.forEach(({ dashed }, index) => group.children[index]?.classList.toggle("dashed", dashed));
+// Planes and constructions that touch a point.
+export function drawAttached(target, symbol) {
+  if (shown.lines) drawStraight(target, (line) => touches(line, symbol));
 }
 
-function fill(group, lines) {
-  while (group.children.length > lines.length) group.lastChild.remove();
-  lines.forEach((line, index) => {
-    const path = group.children[index] || group.appendChild(h("path"));
-    set(path, "d", line.map(({ x, y }, i) => `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join(""));
-  });
+function touches(line, symbol) {
+  return line.some((name) => name.split("+").includes(symbol));
+}
+
+function drawStraight(target, wanted) {
+  for (const [kind, lines, share] of [["plane", planes, 0.12], ["construction", construction, 0.25]]) {
+    for (const line of lines) {
+      const places = wanted(line) && lengthened(line, share);
+      if (places) stroke(target, kind, places);
+    }
+  }
+}
+
+function stroke(target, kind, places, dashed = false) {
+  [target.strokeStyle, target.lineWidth] = STYLES[kind];
+  target.setLineDash(dashed ? [5, 5] : []);
+  target.beginPath();
+  for (const { x, y } of places) target.lineTo(x, y);
+  target.stroke();
 }
 
 function at(name) {

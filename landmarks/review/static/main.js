@@ -7,6 +7,7 @@ import { buildDates } from "/static/dates.js";
 import { buildExport } from "/static/export.js";
 import { buildKeys, showKeys } from "/static/keys.js";
 import { buildLines } from "/static/lines.js";
+import { buildLive } from "/static/live.js";
 import { emit, on, perform, receive, reloadCase, select, session, unsaved } from "/static/model.js";
 import { describeAction } from "/static/casepanel.js";
 import { buildMeasure } from "/static/measure.js";
@@ -145,7 +146,9 @@ async function begin() {
   session.start = await getPreloaded("/api/start");
   settings();
   buildView(find("stage"));
-  buildLines(buildPoints(find("stage")));
+  buildLines();
+  buildPoints(find("stage"));
+  buildLive();
   buildPointer(find("stage"));
   buildMeasure();
   buildCases(find("side"));

@@ -1,5 +1,6 @@
 // What the server computes from the points: asked for again whenever they move, also while one is dragged.
 import { post } from "/static/api.js";
+import { betweenFrames } from "/static/frames.js";
 import { automatic, emit, on, scale, session, symbols, value } from "/static/model.js";
 import { shownPoint } from "/static/points.js";
 
@@ -42,16 +43,18 @@ function measureSoon(complete) {
 async function measureNow() {
   running = true;
   while (again) {
+    if (!again.complete) await betweenFrames();
     const { complete } = again, open = session.open;
     again = null;
     if (!open) break;
     try {
       const found = await post("/api/measure", question(complete));
-      if (!complete) await new Promise(requestAnimationFrame); // into the same frame as the dragged point
+      if (!complete) await betweenFrames();
       if (session.open !== open) continue;
       if (!complete && !result) continue;
       result = complete ? found : kept(found);
       emit("measured", result);
+      if (!complete) document.getElementById("panel").getBoundingClientRect(); // laid out now, between two frames of the drag
       if (!complete) await new Promise((done) => setTimeout(done, LIVE_MS));
     } catch {
       await new Promise((done) => setTimeout(done, 500));

@@ -1,8 +1,7 @@
-// Landmarks on the film: SVG above the canvas; shapes tell what colours tell. While a point is dragged, what moves with it lies in a
-// layer of its own: the rest of the film is not painted again.
+// Landmarks on the film: SVG above the canvas; shapes tell what colours tell. A dragged point is drawn by live.js instead.
 import { h, number, set, t } from "/static/dom.js";
+import { nextFrame } from "/static/frames.js";
 import { placeLabels } from "/static/labels.js";
-import { buildLens, drawLens, hideLens } from "/static/lens.js";
 import { automatic, emit, isDoubtful, on, point, select, session, symbols } from "/static/model.js";
 import { reveal, toScreen, zoom } from "/static/view.js";
 
@@ -11,20 +10,17 @@ const marks = new Map(); // symbol -> {group, under, shape, ring, label, width}
 const SHAPES = {
   sure: "M-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0", doubtful: "M0-7L7 0 0 7-7 0z", hand: "M-5-5h10v10h-10z", hidden: "M-5-5L5 5M5-5L-5 5",
 };
-let layer;
-const still = {}, live = {}; // groups of what stands, and of what moves with the dragged point
+let layer, rings, labels;
 let places = new Map(); // where labels are
 let held = null; // {symbol, place}: the dragged point, and where it is now
 let standing = null; // symbols that stand out
 
 export function buildPoints(stage) {
-  for (const [groups, name] of [[still, "still"], [live, "live"]]) {
-    for (const kind of ["lines", "rings", "labels"]) groups[kind] = h("g", { class: kind });
-    stage.append(h("svg", { class: `overlay ${name}`, "aria-hidden": "true" }, Object.values(groups)));
-  }
-  layer = h("svg", { class: "overlay points", role: "group", "aria-label": t("landmarks") });
+  rings = h("g", { class: "rings" });
+  labels = h("g", { class: "labels" });
+  stage.append(h("svg", { class: "cover marks", "aria-hidden": "true" }, rings, labels));
+  layer = h("svg", { class: "cover points", role: "group", "aria-label": t("landmarks") });
   stage.append(layer);
-  buildLens(stage);
   on("open", () => { hold(null); rebuild(); });
   on("values", rebuild);
   on("view", () => requestDraw());
@@ -36,7 +32,6 @@ export function buildPoints(stage) {
     }
     requestDraw();
   });
-  return { still: still.lines, live: live.lines };
 }
 
 export function standOut(names) {
@@ -78,10 +73,10 @@ function rebuild() {
   for (const symbol of names) {
     if (!marks.has(symbol)) addMark(symbol);
     const mark = marks.get(symbol), sort = kind(symbol), dim = standing && !standing.has(symbol);
-    set(mark.group, "class", `point ${sort}${session.selected === symbol ? " selected" : ""}${dim ? " dim" : ""}`);
+    set(mark.group, "class", `point ${sort}${session.selected === symbol ? " selected" : ""}${dim ? " dim" : ""}${concealed === symbol ? " held" : ""}`);
     for (const path of [mark.under, mark.shape]) set(path, "d", SHAPES[sort]);
     set(mark.group, "aria-label", describe(symbol).join(", "));
-    set(mark.label, "class", dim ? "dim" : "");
+    mark.label.classList.toggle("dim", Boolean(dim));
   }
   requestDraw();
 }
@@ -93,28 +88,31 @@ function addMark(symbol) {
   group.addEventListener("focus", () => select(symbol));
   const ring = h("circle", { class: "ring" }), label = h("text", {}, symbol);
   layer.append(group);
-  still.rings.append(ring);
-  still.labels.append(label);
+  rings.append(ring);
+  labels.append(label);
   marks.set(symbol, { group, shape, under, ring, label, width: 9 * symbol.length + 4 });
 }
 
 // The dragged point and where it is; null where none is dragged.
 export function hold(symbol, place = null) {
-  if (held?.symbol !== symbol) {
-    if (held) lay(held.symbol, still);
-    if (symbol) lay(symbol, live);
-    everything = true;
-  }
+  if (held?.symbol !== symbol) everything = true;
   held = symbol && { symbol, place };
-  if (!held) hideLens();
   requestDraw(symbol);
 }
 
-function lay(symbol, groups) {
-  const mark = marks.get(symbol);
-  if (!mark) return;
-  groups.rings.append(mark.ring);
-  groups.labels.append(mark.label);
+let concealed = null; // symbol whose elements are unseen
+function conceal(symbol) {
+  if (symbol === concealed) return;
+  for (const [name, { group, ring, label }] of marks) for (const node of [group, ring, label]) node.classList.toggle("held", name === symbol);
+  concealed = symbol;
+}
+
+// The dragged point's elements, place, radius in film px and offset of its label, or null.
+export function heldMark() {
+  const mark = held?.place && marks.get(held.symbol);
+  if (!mark || !session.open) return null;
+  const { symbol } = held, place = shownPoint(symbol);
+  return { ...mark, symbol, place, radius: ringRadius(symbol, place), offset: places.get(symbol) && labelOffset(symbol) };
 }
 
 let drawing = false;
@@ -123,7 +121,7 @@ export function requestDraw(only = null) {
   if (!only || only !== held?.symbol) everything = true;
   if (drawing) return;
   drawing = true;
-  requestAnimationFrame(() => { drawing = false; draw(); });
+  (held ? nextFrame : requestAnimationFrame)(() => { drawing = false; draw(); });
 }
 
 // While dragging, the place under the pointer counts and not the stored one.
@@ -134,13 +132,8 @@ export function shownPoint(symbol) {
 function draw() {
   const all = everything;
   everything = false;
-  if (!session.open) return hideLens();
-  if (all) drawAll();
-  else if (marks.has(held?.symbol)) {
-    const { x, y } = drawMark(held.symbol);
-    moveLabel(held.symbol, x, y);
-  }
-  if (held?.place) drawLens(held.place);
+  if (session.open && all) drawAll();
+  conceal(held?.symbol || null);
   emit("drawn", held?.symbol || null);
 }
 
@@ -158,24 +151,36 @@ function drawAll() {
 function drawMark(symbol) {
   const mark = marks.get(symbol), place = shownPoint(symbol), { x, y } = toScreen(place);
   set(mark.group, "transform", `translate(${x.toFixed(2)} ${y.toFixed(2)})`);
-  const radius = automatic(symbol)?.radius;
-  const ringed = shown.radii && radius && place.by === "model" && place.visible && !(standing && !standing.has(symbol));
-  set(mark.ring, "display", ringed ? "inline" : "none");
-  if (ringed) {
+  const radius = ringRadius(symbol, place);
+  set(mark.ring, "display", radius ? "inline" : "none");
+  if (radius) {
     set(mark.ring, "cx", x.toFixed(2));
     set(mark.ring, "cy", y.toFixed(2));
     set(mark.ring, "r", Math.max(1, radius * zoom()).toFixed(2));
-    set(mark.ring, "class", isDoubtful(symbol) ? "ring doubtful" : "ring");
+    mark.ring.classList.toggle("doubtful", isDoubtful(symbol));
   }
   return { x, y };
+}
+
+// In film px; null where none is shown.
+function ringRadius(symbol, place) {
+  const ringed = shown.radii && place.by === "model" && place.visible && !(standing && !standing.has(symbol));
+  return ringed ? automatic(symbol)?.radius || null : null;
 }
 
 function moveLabel(symbol, x, y) {
   const { label } = marks.get(symbol), offset = places.get(symbol);
   set(label, "display", offset ? "inline" : "none");
   if (!offset) return;
-  set(label, "x", (x + offset.dx + 2).toFixed(1));
-  set(label, "y", (y + offset.dy + 4.5).toFixed(1));
+  const { dx, dy } = labelOffset(symbol);
+  set(label, "x", (x + dx).toFixed(1));
+  set(label, "y", (y + dy).toFixed(1));
+}
+
+// Of the text's left end on its base line.
+function labelOffset(symbol) {
+  const { dx, dy } = places.get(symbol);
+  return { dx: dx + 2, dy: dy + 4.5 };
 }
 
 // The nearest point within reach of a place on the stage, not the topmost: points crowd together.

@@ -180,7 +180,7 @@ function askPixelSize() {
 }
 
 function drawRuler() {
-  overlay ??= document.querySelector("#stage .still").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
+  overlay ??= document.querySelector("#stage .marks").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
   const kept = !ruler && scale()?.ends;
   const ends = ruler?.from ? [ruler.from, ruler.to] : kept ? [{ x: kept[0], y: kept[1] }, { x: kept[2], y: kept[3] }] : null;
   set(overlay, "display", ends && session.open ? "inline" : "none");

@@ -1,26 +1,24 @@
 // The film on a canvas: window, gamma, inversion, zoom, pan, turn. Film px: pixel (0, 0) is the centre of the first one.
 import { pixels } from "/static/api.js";
+import { h } from "/static/dom.js";
 import { emit, on, point, session } from "/static/model.js";
 
 export const DEFAULTS = { brightness: 0, contrast: 0, gamma: 1, invert: false, local: false, turn: "none" };
 export const look = { ...DEFAULTS };
 const view = { zoom: 1, angle: 0, x: 0, y: 0, fitted: true };
-let stage, canvas, context;
+let stage, context;
+const canvases = []; // of the stage's size: the film, and what is drawn above it
 let raw = null, film = null, full = null, half = null, image = null;
 let wanted = false;
 let size = { width: 1, height: 1 };
 
 export function buildView(parent) {
   stage = parent;
-  canvas = document.createElement("canvas");
-  canvas.setAttribute("aria-hidden", "true");
-  stage.append(canvas);
-  context = canvas.getContext("2d", { alpha: false });
+  context = addCanvas("film", { alpha: false });
   new ResizeObserver(() => {
     const box = stage.getBoundingClientRect();
     size = { width: Math.max(1, box.width), height: Math.max(1, box.height) };
-    canvas.width = Math.round(size.width * devicePixelRatio);
-    canvas.height = Math.round(size.height * devicePixelRatio);
+    canvases.forEach(fill);
     if (view.fitted) fit();
     else changed();
   }).observe(stage);
@@ -32,6 +30,25 @@ export function buildView(parent) {
   on("values", (fields) => {
     if (look.turn !== "none" && fields?.some((field) => /^point\/(S|N|Po|Or)$/.test(field))) turnTo(look.turn);
   });
+}
+
+// A canvas that covers the stage, above those before it; its context is drawn to in CSS px after clearCanvas.
+export function addCanvas(name, options = {}) {
+  const canvas = h("canvas", { class: `cover ${name}`, "aria-hidden": "true" });
+  stage.append(canvas);
+  canvases.push(canvas);
+  fill(canvas);
+  return canvas.getContext("2d", options);
+}
+
+function fill(canvas) {
+  canvas.width = Math.round(size.width * devicePixelRatio);
+  canvas.height = Math.round(size.height * devicePixelRatio);
+}
+
+export function clearCanvas(context) {
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  context.clearRect(0, 0, size.width, size.height);
 }
 
 export function stageSize() {
@@ -156,7 +173,7 @@ function paint() {
   const ratio = devicePixelRatio;
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.fillStyle = getComputedStyle(stage).backgroundColor;
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.fillRect(0, 0, context.canvas.width, context.canvas.height);
   if (full && session.open) drawFilm(context, matrix().map((number) => number * ratio), view.zoom * ratio);
 }
 
@@ -168,16 +185,11 @@ function drawFilm(target, transform, scale) {
   target.drawImage(source, -0.5, -0.5, full.width, full.height);
 }
 
-// A magnified part of the film around a point, turned as the view is; `ratio` is canvas px over CSS px.
-export function magnify(target, centre, times, ratio) {
-  const scale = Math.max(2, view.zoom * times) * ratio;
-  const cos = Math.cos(view.angle) * scale, sin = Math.sin(view.angle) * scale;
-  const { width, height } = target.canvas;
-  target.setTransform(1, 0, 0, 1, 0, 0);
-  target.fillStyle = "#000";
-  target.fillRect(0, 0, width, height);
+// A magnified part of the film around a place, turned as the view is, with its middle at (x, y) in CSS px; the caller clips.
+export function magnify(target, place, times, { x, y }) {
   if (!full) return;
-  target.setTransform(cos, sin, -sin, cos, width / 2 - cos * centre.x + sin * centre.y, height / 2 - sin * centre.x - cos * centre.y);
+  const scale = Math.max(2, view.zoom * times), cos = Math.cos(view.angle) * scale, sin = Math.sin(view.angle) * scale;
+  target.transform(cos, sin, -sin, cos, x - cos * place.x + sin * place.y, y - sin * place.x - cos * place.y);
   target.imageSmoothingEnabled = false;
   target.drawImage(full, -0.5, -0.5);
 }
