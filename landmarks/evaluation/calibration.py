@@ -31,7 +31,7 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
         raise CalibrationError(f"coverage: found {coverage:g}; write a number between 0 and 1, e.g. 0.9")
     symbols, found = evaluation.records.landmarks.symbols, evaluation.prediction
     # points that the other landmarks placed have radii of their own
-    scores = np.where(found.inferred_px > 0, np.nan, evaluation.error_px / radii.doubt_px(found))
+    scores = np.where(found.inferred_px > 0, np.nan, evaluation.error_px / radii.scale_px(found, radii.POWER))
     known = np.isfinite(scores)
     landmarks = {}
     for k, symbol in enumerate(symbols):
@@ -48,6 +48,7 @@ def calibrate(evaluation: Evaluation, coverage: float, protocol: dict) -> Calibr
         protocol=protocol,
         landmarks=landmarks,
         hashes=tuple(_image_hash(record.image_path) for record in used),
+        power=radii.POWER,
     )
     radius = radii.radii_px(made, found, symbols)
     scaled = scaled_errors(found.points_px, evaluation.true_px, radius, symbols, evaluation.pixel_size)

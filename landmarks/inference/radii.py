@@ -16,6 +16,9 @@ from landmarks.prediction import Prediction
 log = logging.getLogger(__name__)
 
 FILE_NAME = "calibration.json"
+# Radii grow with this power of the doubt: with 1, few doubtful points take most of the mean radius; with 0, a radius would not
+# grow on a film of another device. Chosen on held-out training images and on such films (docs/results/robustness.md).
+POWER = 0.75
 
 
 class CalibrationError(ValueError):
@@ -29,7 +32,7 @@ class LandmarkCalibration:
     num: int
     """Calibration images in which it is annotated."""
     factor: float
-    """Error radius over doubt; infinite where `num` is too small for the coverage."""
+    """Error radius over `scale_px`; infinite where `num` is too small for the coverage."""
     fixed_mm: float
     """Radius that knows nothing of the map, mm; infinite as above, NaN where pixel sizes are unknown."""
 
@@ -47,6 +50,8 @@ class Calibration:
     """Of the files of `images`, in their order; empty where it was made before these were kept."""
     scaled_errors: np.ndarray | None = field(default=None, compare=False)
     """[N, K, 2] errors over their radii, of faces that look right: see `landmarks.uncertainty`."""
+    power: float = 1.0
+    """Of the doubt, to which radii are proportional."""
 
     @property
     def infinite(self) -> tuple[str, ...]:
@@ -68,12 +73,19 @@ def doubt_px(found: Prediction) -> np.ndarray:
     return np.where(found.inferred_px > 0, found.inferred_px, by_map)
 
 
+def scale_px(found: Prediction, power: float) -> np.ndarray:
+    """What error radii are proportional to, [N, K] in source px: the doubt in units of the target's spread, to a power."""
+    target = found.target_px[:, None]
+    return target * (doubt_px(found) / target) ** power
+
+
 def radii_px(calibration: Calibration, found: Prediction, symbols: Sequence[str]) -> np.ndarray:
     """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
     factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in symbols]
     # the other landmarks' normal distribution says how far off they may have placed one
     of_inferred = found.inferred_px * math.sqrt(-2 * math.log1p(-calibration.coverage))
-    return np.where((found.inferred_px > 0) & np.isfinite(factors), of_inferred, doubt_px(found) * np.array(factors))
+    by_map = scale_px(found, calibration.power) * np.array(factors)
+    return np.where((found.inferred_px > 0) & np.isfinite(factors), of_inferred, by_map)
 
 
 def find_calibration(checkpoint: Path) -> Calibration | None:
@@ -132,6 +144,7 @@ def calibration_from_dict(content: dict) -> Calibration:
         landmarks=landmarks,
         hashes=tuple(content.get("hashes", ())),
         scaled_errors=None if scaled is None else np.array(scaled, dtype=float),
+        power=float(content.get("power", 1.0)),
     )
 
 

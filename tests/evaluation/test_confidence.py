@@ -14,9 +14,12 @@ from landmarks.evaluation.calibration import calibrate, calibrate_checkpoint, ra
 from landmarks.evaluation.confidence import confidence_figures
 from landmarks.evaluation.evaluate import evaluate_prediction, true_points
 from landmarks.formats.records import Record, RecordSet
+from landmarks.inference import radii
 from landmarks.inference.radii import (
     FILE_NAME,
     CalibrationError,
+    calibration_dict,
+    calibration_from_dict,
     doubt_px,
     find_calibration,
     fitting,
@@ -95,6 +98,14 @@ def test_doubt_grows_with_every_sign_of_it():
     found = simulated(4).prediction
     for change in ({"spread_px": 1.3 * found.spread_px}, {"outside": found.outside + 0.2}, {"peaks": 0.5 * found.peaks}):
         assert (doubt_px(replace(found, **change)) > doubt_px(found)).all()
+
+
+def test_radii_of_a_calibration_without_a_power_are_proportional_to_the_doubt():
+    content = calibration_dict(calibrate(simulated(50), 0.9, {}))
+    del content["power"]
+    old, found = calibration_from_dict(content), simulated(4).prediction
+    factors = [part.factor for part in old.landmarks.values()]
+    np.testing.assert_allclose(radii.radii_px(old, found, tuple(old.landmarks)), doubt_px(found) * factors)
 
 
 def test_a_calibration_stays_with_its_weights(protocol, tmp_path, caplog):
