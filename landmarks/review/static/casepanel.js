@@ -1,5 +1,5 @@
 // The panel's other sections: the list of points, what is known of the case, its history.
-import { field, h, t } from "/static/dom.js";
+import { field, h, said, t } from "/static/dom.js";
 import { automatic, emit, isSigned, perform, point, session, stacks, value } from "/static/model.js";
 import { kind } from "/static/points.js";
 
@@ -36,7 +36,7 @@ export function caseParts() {
       film.device ? [h("dt", {}, t("device")), h("dd", {}, film.device)] : [], h("dt", {}, t("model")), h("dd", {}, value("model") || "–")),
     h("div", { class: "row" }, h("button", { type: "button", id: "export-case", onclick: () => emit("export", [session.open.id]) }, t("export-case")),
       h("button", { type: "button", id: "predict-again", disabled: locked || !session.start.model, onclick: () => emit("predict", session.open.id) }, t("predict-again"))),
-    ...[...(value("view") && value("view") !== "as it is" ? [t("view-found", { view: value("view") })] : []), ...(film.warnings || [])].map((line) => h("p", { class: "warn" }, line)),
+    ...[...(value("view") && value("view") !== "as it is" ? [t("view-found", { view: said(value("view")) })] : []), ...(film.warnings || []).map(said)].map((line) => h("p", { class: "warn" }, line)),
   ];
 }
 

@@ -1,6 +1,6 @@
 // Two films of one patient laid over each other: blink, fade, movements and changes.
 import { post } from "/static/api.js";
-import { dialog, field, h, number, t, tabs, toast } from "/static/dom.js";
+import { dialog, field, h, number, said, t, tabs, toast } from "/static/dom.js";
 import { on, session } from "/static/model.js";
 
 const REFERENCES = ["cranial_base", "palate", "mandible", "symphysis", "best_fit"];
@@ -108,6 +108,6 @@ function movementTable({ movements }) {
 
 function changeTable({ changes }) {
   return h("table", {}, h("thead", {}, h("tr", {}, ...["measurement", "before", "after", "change"].map((name) => h("th", { scope: "col" }, t(name))))),
-    h("tbody", {}, ...changes.map((row) => h("tr", {}, h("th", { scope: "row" }, row.name), h("td", {}, number(row.before)), h("td", {}, number(row.after)),
+    h("tbody", {}, ...changes.map((row) => h("tr", {}, h("th", { scope: "row" }, said(row.name)), h("td", {}, number(row.before)), h("td", {}, number(row.after)),
       h("td", {}, `${row.change > 0 ? "+" : ""}${number(row.change)}${row.unit}`, half(row.half))))));
 }

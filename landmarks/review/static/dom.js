@@ -1,5 +1,5 @@
 // Building the page: elements, words, messages. Text always goes in as text, never as markup.
-import { WORDS } from "/static/words.js";
+import { SAID, WORDS } from "/static/words.js";
 
 export const LANGUAGES = Object.keys(WORDS);
 let language = localStorage.getItem("language") || (navigator.language.slice(0, 2) in WORDS ? navigator.language.slice(0, 2) : "en");
@@ -35,6 +35,23 @@ export function serverWords(line) {
     if (parts) return t(key, Object.fromEntries(names.map((name, index) => [name, parts[index + 1]])));
   }
   return t("server-says", { line });
+}
+
+// What the server says of a film: each part of an English line that has words in the page's language is replaced by them.
+const NUMBER = /(?<![\p{L}\d])[-−]?\d+(?:\.\d+)?/gu;
+let parts = null, remembered = new Map();
+export function said(line) {
+  if (!line || !SAID[language]) return line;
+  if (remembered.has(line)) return remembered.get(line);
+  const words = SAID[language];
+  parts ??= new RegExp(`(?<![\\p{L}\\d])(?:${Object.keys(words).sort((a, b) => b.length - a.length).map((key) => key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("#", "[-−]?\\d+(?:\\.\\d+)?")).join("|")})(?![\\p{L}\\d])`, "gu");
+  const found = line.replace(parts, (part) => {
+    const numbers = part.match(NUMBER) ?? [];
+    return (words[part] ?? words[part.replace(NUMBER, "#")]).replaceAll("#", () => numbers.shift());
+  }).replace(/(\d)\.(\d)/g, "$1,$2");
+  if (remembered.size > 2000) remembered = new Map();
+  remembered.set(line, found);
+  return found;
 }
 
 const SVG_NAMES = new Set(["svg", "g", "path", "circle", "line", "text", "rect", "polyline", "use"]);
@@ -110,7 +127,8 @@ export function field(label, control) {
 }
 
 export function number(value, digits = 1) {
-  return value === null || value === undefined || !Number.isFinite(value) ? "–" : value.toFixed(digits).replace("-", "−");
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  return value.toFixed(digits).replace("-", "−").replace(".", language === "de" ? "," : ".");
 }
 
 // Tabs by the ARIA pattern: arrows move, one panel is shown. tabs: [{name, title}]

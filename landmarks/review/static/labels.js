@@ -3,8 +3,8 @@ const AROUND = [[1, 0], [-1, 0], [0.8, -0.8], [-0.8, -0.8], [0.8, 0.8], [-0.8, 0
 const RINGS = [12, 22, 34];
 const HEIGHT = 15;
 
-// points: [{symbol, x, y, width}] in CSS px -> Map symbol -> {x, y} of the label's left middle, or null
-export function placeLabels(points, kept = new Map()) {
+// points: [{symbol, x, y, width}] in CSS px -> Map symbol -> {dx, dy} of the label's left middle, or null; `across`: how wide the film is
+export function placeLabels(points, kept = new Map(), across = Infinity) {
   const taken = points.map(({ x, y }) => [x - 7, y - 7, x + 7, y + 7]);
   const placed = new Map();
   for (const point of points) {
@@ -12,7 +12,7 @@ export function placeLabels(points, kept = new Map()) {
     let found = null;
     for (const { dx, dy } of choices) {
       const box = [point.x + dx, point.y + dy - HEIGHT / 2, point.x + dx + point.width, point.y + dy + HEIGHT / 2];
-      if (taken.some((other) => overlap(box, other))) continue;
+      if (box[2] > across || taken.some((other) => overlap(box, other))) continue;
       taken.push(box);
       found = { dx, dy };
       break;

@@ -2,7 +2,7 @@
 import { buildAdapt, showAdapting } from "/static/adapt.js";
 import { events, get, getPreloaded } from "/static/api.js";
 import { buildCases, importFiles, predict, refresh, showQueue } from "/static/cases.js";
-import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, serverWords, setLanguage, t, toast } from "/static/dom.js";
+import { LANGUAGES, currentLanguage, dialog, field, h, iconButton, said, serverWords, setLanguage, t, toast } from "/static/dom.js";
 import { buildDates } from "/static/dates.js";
 import { buildExport } from "/static/export.js";
 import { buildKeys, showKeys } from "/static/keys.js";
@@ -144,6 +144,8 @@ async function begin() {
   setLanguage(currentLanguage());
   const cases = getPreloaded("/api/cases");
   session.start = await getPreloaded("/api/start");
+  for (const [symbol, title] of Object.entries(session.start.landmarks)) session.start.landmarks[symbol] = said(title);
+  for (const item of session.start.analyses) for (const name of ["title", "tab", "note"]) item[name] = said(item[name]);
   settings();
   buildView(find("stage"));
   buildLines();

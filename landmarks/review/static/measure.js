@@ -1,5 +1,6 @@
 // What the server computes from the points: asked for again whenever they move, also while one is dragged.
 import { post } from "/static/api.js";
+import { said } from "/static/dom.js";
 import { betweenFrames } from "/static/frames.js";
 import { automatic, emit, on, scale, session, symbols, value } from "/static/model.js";
 import { shownPoint } from "/static/points.js";
@@ -48,7 +49,7 @@ async function measureNow() {
     again = null;
     if (!open) break;
     try {
-      const found = await post("/api/measure", question(complete));
+      const found = inWords(await post("/api/measure", question(complete)));
       if (!complete) await betweenFrames();
       if (session.open !== open) continue;
       if (!complete && !result) continue;
@@ -61,6 +62,17 @@ async function measureNow() {
     }
   }
   running = false;
+}
+
+// Labels, notes and sentences in the page's language.
+function inWords(found) {
+  for (const row of found.rows) {
+    for (const name of ["label", "meaning", "note", "source"]) if (row[name]) row[name] = said(row[name]);
+    if (row.norm) Object.assign(row.norm, { words: said(row.norm.words), sample: said(row.norm.sample) });
+  }
+  found.words = found.words.map(said);
+  found.missing = Object.fromEntries(Object.entries(found.missing).map(([name, needs]) => [said(name), said(needs)]));
+  return found;
 }
 
 // While a point is dragged only what follows it is asked for; norms and intervals, which hardly move, stay as they were. Sentences

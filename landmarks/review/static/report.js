@@ -1,5 +1,5 @@
 // One A4 page: the film with its tracing, the table, who corrected what; the browser prints it or saves it as PDF.
-import { h, iconButton, number, t } from "/static/dom.js";
+import { currentLanguage, h, iconButton, number, t } from "/static/dom.js";
 import { placeLabels } from "/static/labels.js";
 import { automatic, on, point, session, symbols, value } from "/static/model.js";
 import { currentAnalysis, lastResult } from "/static/measure.js";
@@ -61,7 +61,7 @@ function drawing(analysis, result) {
     if (a && b) node.append(h("path", { class: "plane", d: `M${a.join(" ")}L${b.join(" ")}`, "stroke-width": 1.8 * unit }));
   }
   const placed = symbols().filter((symbol) => point(symbol)?.visible);
-  const labels = placeLabels(placed.map((symbol) => ({ symbol, x: point(symbol).x / unit / 1.6, y: point(symbol).y / unit / 1.6, width: 8 * symbol.length + 3 })));
+  const labels = placeLabels(placed.map((symbol) => ({ symbol, x: point(symbol).x / unit / 1.6, y: point(symbol).y / unit / 1.6, width: 8 * symbol.length + 3 })), new Map(), width / unit / 1.6);
   for (const symbol of placed) {
     const { x, y, by } = point(symbol), label = labels.get(symbol);
     node.append(h("circle", { class: by === "hand" ? "hand" : "auto", cx: x, cy: y, r: 5 * unit, "stroke-width": 1.8 * unit }));
@@ -102,5 +102,5 @@ function corrections() {
 
 function signedAt() {
   const action = session.open.history.findLast(({ kind }) => kind === "sign");
-  return action ? new Date(action.at).toLocaleString() : "";
+  return action ? new Date(action.at).toLocaleString(currentLanguage()) : "";
 }
