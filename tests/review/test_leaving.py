@@ -103,6 +103,14 @@ def test_sign_and_print_one_page(open_page, server):
     text = pages[0].extract_text()
     for words in ("Steiner", "SNA", "Dr. A", "Signed", "Not a medical device", "Scale unknown", "test model"):
         assert words.replace(" ", "") in text.replace(" ", ""), text
+    # the longest report: nothing leaves the page
+    page.keyboard.press("Escape")
+    page.click(".panel-body [data-name=all]")
+    page.wait_for_selector("tr[data-name='Jarabak ratio']")
+    page.click("#print")
+    page.wait_for_selector(".sheet.many svg image")
+    sheet, footer = (page.locator(f".sheet{part}").bounding_box() for part in ("", " footer"))
+    assert footer["y"] + footer["height"] < sheet["y"] + sheet["width"] * 297 / 210
 
 
 def test_two_dates_and_exports_in_the_browser(open_page, server):

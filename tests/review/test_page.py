@@ -194,6 +194,28 @@ def test_place_missing_points_and_measure_with_a_ruler(open_page, server):
     page.wait_for_selector("#table td.value:has-text(' mm')")
 
 
+def test_ruler_and_signature_by_keyboard(open_page, server):
+    page = open_page()
+    page.keyboard.press("]")
+    page.wait_for_selector("#table .value")
+    page.keyboard.press("m")
+    for keys in ("Shift+ArrowLeft", "Enter", "Shift+ArrowRight", "Shift+ArrowRight", "Enter"):
+        page.keyboard.press(keys)
+    page.keyboard.type("50")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#scale-line:has-text('by ruler')")
+    saved(page)
+    scale = server.json("GET", "/api/cases/1")["facts"]["scale"]["value"]
+    x1, y1, x2, y2 = scale["ends"]
+    assert abs(scale["sx"] * (x2 - x1) - 50) < 1e-6
+    assert abs(y1 - y2) < 1e-6
+    # the panel is drawn anew when the case is signed, and keeps the focus
+    page.focus("tr[data-name=SNA] button")
+    page.keyboard.press("s")
+    page.wait_for_selector("#reopen")
+    assert page.evaluate("document.activeElement.closest('tr').dataset.name") == "SNA"
+
+
 def test_two_windows_see_each_other_and_overwrite_nothing(open_page, server):
     first, second = open_page(), open_page(who="Dr. B")
     open_case(first, "a")

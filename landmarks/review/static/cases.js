@@ -1,6 +1,6 @@
 // The list of cases: search, filter, sort, thumbnails; only the rows in sight exist.
 import { post, sendFilm } from "/static/api.js";
-import { h, icon, iconButton, serverWords, t, toast } from "/static/dom.js";
+import { h, icon, iconButton, said, serverWords, t, toast } from "/static/dom.js";
 import { emit, on, openCase, session } from "/static/model.js";
 import { preload } from "/static/view.js";
 
@@ -106,7 +106,7 @@ function fillRow(node, item, index) {
   if (node.dataset.print === print) return;
   node.dataset.print = print;
   const doubt = item.doubt ? h("span", { class: "doubt", title: t("doubt-title") }, t("doubt", { share: Math.round(item.doubt * 100) })) : null;
-  const line = [item.patient, item.date, item.view && item.view !== "as it is" ? item.view : null].filter(Boolean).join(" · ");
+  const line = [item.patient, item.date, item.view && item.view !== "as it is" ? said(item.view) : null].filter(Boolean).join(" · ");
   const state = item.problem || item.missing ? "problem" : item.state;
   node.lastChild.replaceChildren(
     h("strong", {}, item.title),

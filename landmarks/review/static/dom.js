@@ -39,16 +39,18 @@ export function serverWords(line) {
 
 // What the server says of a film: each part of an English line that has words in the page's language is replaced by them.
 const NUMBER = /(?<![\p{L}\d])[-−]?\d+(?:\.\d+)?/gu;
+const MINUS = /(?<![\p{L}\d])-(?=\d)/gu;
 let parts = null, remembered = new Map();
 export function said(line) {
-  if (!line || !SAID[language]) return line;
+  if (!line) return line;
+  if (!SAID[language]) return line.replace(MINUS, "−");
   if (remembered.has(line)) return remembered.get(line);
   const words = SAID[language];
   parts ??= new RegExp(`(?<![\\p{L}\\d])(?:${Object.keys(words).sort((a, b) => b.length - a.length).map((key) => key.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("#", "[-−]?\\d+(?:\\.\\d+)?")).join("|")})(?![\\p{L}\\d])`, "gu");
   const found = line.replace(parts, (part) => {
     const numbers = part.match(NUMBER) ?? [];
     return (words[part] ?? words[part.replace(NUMBER, "#")]).replaceAll("#", () => numbers.shift());
-  }).replace(/(\d)\.(\d)/g, "$1,$2");
+  }).replace(/(\d)\.(\d)/g, "$1,$2").replace(MINUS, "−");
   if (remembered.size > 2000) remembered = new Map();
   remembered.set(line, found);
   return found;

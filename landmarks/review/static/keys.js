@@ -5,7 +5,7 @@ import { neighbour } from "/static/cases.js";
 import { confirmPoint, nudge, removePoint, resetPoints, toggleVisible } from "/static/edits.js";
 import { abandon } from "/static/pointer.js";
 import { requestDraw, shown } from "/static/points.js";
-import { abandonRuler, goDoubtful, nextTurn, resetSelected, toggleRuler } from "/static/tools.js";
+import { abandonRuler, goDoubtful, nextTurn, resetSelected, rulerKey, toggleRuler } from "/static/tools.js";
 import { fit, look, oneToOne, setLook, zoomBy } from "/static/view.js";
 import { sign } from "/static/panel.js";
 
@@ -34,8 +34,9 @@ function handle(event) {
     if (key.toLowerCase() === "y") return void redo() ?? true;
     return false;
   }
+  const step = event.shiftKey ? 10 : event.altKey ? 0.1 : 1;
+  if (!event.target.closest?.("button:not(.icon), [role=tab]") && rulerKey(key, ARROWS[key], step)) return true;
   if (key in ARROWS && session.selected) {
-    const step = event.shiftKey ? 10 : event.altKey ? 0.1 : 1;
     const [dx, dy] = ARROWS[key];
     nudge(dx * step, dy * step);
     return true;
@@ -60,7 +61,7 @@ const ACTIONS = {
 };
 
 export function showKeys() {
-  dialog(t("help"), () => [h("dl", { class: "keys" }, ...KEYS.flatMap(([key, word]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, t(word))])),
+  dialog(t("help"), () => [h("dl", { class: "keys" }, ...KEYS.flatMap(([key, word]) => [h("dt", {}, h("kbd", {}, key.replace(/[A-Z][a-z]{3,}/g, (name) => t(`keyboard-${name}`)))), h("dd", {}, t(word))])),
     h("h3", {}, t("legend")), h("ul", { class: "legend" }, ...["sure", "doubtful", "hand", "hidden"].map((kind) => h("li", { class: `mark ${kind}` }, t(`kind-${kind}`)))),
     h("p", { class: "quiet" }, t("not-a-device"))]);
 }

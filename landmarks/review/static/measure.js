@@ -68,9 +68,10 @@ async function measureNow() {
 function inWords(found) {
   for (const row of found.rows) {
     for (const name of ["label", "meaning", "note", "source"]) if (row[name]) row[name] = said(row[name]);
+    if (row.half < 0.05) row.half = null; // nothing is left of the model's errors
     if (row.norm) Object.assign(row.norm, { words: said(row.norm.words), sample: said(row.norm.sample) });
   }
-  found.words = found.words.map(said);
+  found.words = found.words.map((line) => said(line).replaceAll("\u00ad", "")); // those are for the table's narrow column
   found.missing = Object.fromEntries(Object.entries(found.missing).map(([name, needs]) => [said(name), said(needs)]));
   return found;
 }
@@ -82,7 +83,7 @@ function kept(found) {
   const late = performance.now() - told > SENTENCES_MS;
   if (late) told = performance.now();
   const before = new Map(result.rows.map((row) => [row.name, row]));
-  const rows = found.rows.filter((row) => before.has(row.name)).map((row) => ({ ...before.get(row.name), ...row }));
+  const rows = found.rows.filter((row) => before.has(row.name)).map((row) => ({ ...before.get(row.name), ...row, open: before.get(row.name).open }));
   return { ...found, outlines: found.outlines ?? result.outlines, rows, words: late ? found.words : result.words, missing: result.missing };
 }
 

@@ -1,8 +1,8 @@
 // The panel beside the film: the analysis, the points, the case, its history.
 import { caseParts, historyParts, pointParts } from "/static/casepanel.js";
-import { h, t, tabs, toast } from "/static/dom.js";
+import { h, number, t, tabs, toast } from "/static/dom.js";
 import { setOutlines, setPlanes } from "/static/lines.js";
-import { chooseAnalysis, currentAnalysis } from "/static/measure.js";
+import { chooseAnalysis, currentAnalysis, lastResult } from "/static/measure.js";
 import { automatic, emit, on, perform, point, session, symbols, value } from "/static/model.js";
 import { standOut } from "/static/points.js";
 import { forgetConstruction, renderTable, tableParts } from "/static/table.js";
@@ -34,7 +34,18 @@ function typing() {
   return body.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
 }
 
+// Anew, with the focus where it was.
 function render() {
+  const node = panel.contains(document.activeElement) ? document.activeElement : null;
+  const row = node?.closest("tr[data-name]"), name = row?.dataset.name ?? node?.dataset.name, signing = ["sign", "reopen"].includes(node?.id);
+  fill();
+  if (!node || panel.contains(document.activeElement)) return;
+  const again = signing ? "#sign, #reopen" : node.id ? `#${CSS.escape(node.id)}` : name ? `${row ? "tr" : "[role=tab]"}[data-name="${CSS.escape(name)}"]` : null;
+  const found = again && panel.querySelector(again);
+  (row ? found?.querySelector("button") : found)?.focus();
+}
+
+function fill() {
   stale = false;
   if (!session.open) {
     panel.replaceChildren(h("p", { class: "quiet empty" }, t("open-a-case")));
@@ -78,6 +89,8 @@ export function sign() {
   const open = symbols().filter((symbol) => automatic(symbol)?.doubtful && point(symbol)?.by === "model").length;
   perform("sign", { signed: { who: session.who } });
   if (open) toast(t("signed-with-doubt", { count: open }), { kind: "warn" });
+  const judged = lastResult()?.scale;
+  if (judged?.judgement === "impossible") toast(t("sn-impossible", { length: number(judged.sn_mm) }), { kind: "warn" });
 }
 
 function analysisParts() {

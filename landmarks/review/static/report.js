@@ -20,8 +20,18 @@ function open() {
   const print = h("button", { type: "button", class: "primary", onclick: () => window.print() }, t("print-or-pdf"));
   report.replaceChildren(h("div", { class: "report-bar" }, print, iconButton("close", t("close"), close)), sheet(result));
   report.hidden = false;
+  shorten(report.querySelector(".sheet"));
   document.body.classList.add("reporting");
   print.focus();
+}
+
+// One page: the last sentences but the summary give way, which the page says, and never the signature.
+function shorten(sheet) {
+  const lines = [...sheet.querySelectorAll(".sentence")], more = sheet.querySelector(".more"), height = sheet.clientWidth * (297 / 210) + 2;
+  for (let left = 1; sheet.offsetHeight > height && lines.length > 1; left++) {
+    lines.splice(-2, 1)[0].remove();
+    more.textContent = t("report-more", { count: left });
+  }
 }
 
 function close() {
@@ -40,7 +50,7 @@ function sheet(result) {
     h("header", {}, h("h1", {}, t("report-title", { analysis: analysis.title })), h("dl", {}, ...about.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]))),
     h("div", { class: "film" }, drawing(analysis, result)),
     table(result),
-    h("section", { class: "text" }, ...result.words.map((line) => h("p", {}, line)), scaleLine(result), value("note") ? h("p", {}, `${t("note")}: ${value("note")}`) : null),
+    h("section", { class: "text" }, ...result.words.map((line) => h("p", { class: "sentence" }, line)), h("p", { class: "more" }), scaleLine(result), value("note") ? h("p", {}, `${t("note")}: ${value("note")}`) : null),
     h("footer", {}, ...corrections(), h("p", { class: signed ? "signature" : "signature open" }, signed ? t("signed-by", { who: signed.who, at: signedAt() }) : t("not-signed")),
       h("p", { class: "small" }, `${t("made-with", { version: session.start.version, model: value("model") || "–" })} ${t("not-a-device")}`)));
 }
@@ -73,7 +83,7 @@ function drawing(analysis, result) {
 function table(result) {
   const head = ["measurement", "found", "norm", "deviation"].map((name) => h("th", { scope: "col" }, t(name)));
   const line = (row) => h("tr", { class: ["below", "above"].includes(row.standing) ? "outside" : "" },
-    h("th", { scope: "row" }, row.label), h("td", {}, `${number(row.value)}${row.unit}`, row.half !== null ? h("small", {}, ` ± ${number(row.half)}`) : null),
+    h("th", { scope: "row" }, row.label.replaceAll("\u00ad", "")), h("td", {}, `${number(row.value)}${row.unit}`, row.half !== null ? h("small", {}, ` ± ${number(row.half)}`) : null),
     h("td", {}, row.norm ? row.norm.words : "–"), h("td", {}, standing(row) + (row.open ? " ?" : "")));
   const make = (rows) => h("table", {}, h("thead", {}, h("tr", {}, ...head.map((cell) => cell.cloneNode(true)))), h("tbody", {}, ...rows.map(line)));
   const half = Math.ceil(result.rows.length / 2);
@@ -91,10 +101,10 @@ function corrections() {
   const by = new Map();
   for (const symbol of symbols()) {
     const place = point(symbol), last = session.open.history.findLast((action) => action.source === "hand" && action.changes.some(({ field }) => field === `point/${symbol}`));
-    if (last && (!place || place.by === "hand")) by.set(last.who || t("someone"), [...(by.get(last.who || t("someone")) || []), place ? symbol : `${symbol} (${t("did-remove")})`]);
+    if (last && (!place || place.by === "hand")) by.set(last.who, [...(by.get(last.who) || []), place ? symbol : `${symbol} (${t("did-remove")})`]);
   }
   const doubtful = symbols().filter((symbol) => automatic(symbol)?.doubtful && point(symbol)?.by === "model");
-  const lines = [...by].map(([who, names]) => h("p", {}, t("corrected-by", { who, names: names.join(", ") })));
+  const lines = [...by].map(([who, names]) => h("p", {}, t(who ? "corrected-by" : "corrected-by-hand", { who, names: names.join(", ") })));
   if (!lines.length) lines.push(h("p", {}, t("nothing-corrected")));
   if (doubtful.length) lines.push(h("p", {}, t("still-doubtful", { names: doubtful.join(", ") })));
   return lines;

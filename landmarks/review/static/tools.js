@@ -5,10 +5,10 @@ import { emit, isDoubtful, isSigned, on, perform, point, redo, scale, session, s
 import { nextDoubtful, resetPoints } from "/static/edits.js";
 import { requestDraw, shown } from "/static/points.js";
 import { tool } from "/static/pointer.js";
-import { DEFAULTS, fit, look, oneToOne, setLook, toFilm, toScreen, turnTo, zoomBy } from "/static/view.js";
+import { DEFAULTS, fit, look, oneToOne, setLook, stageSize, toFilm, toScreen, turnTo, zoomBy } from "/static/view.js";
 
 let bar, sliders, overlay;
-let ruler = null; // {from, to} in film px while it is drawn
+let ruler = null; // {from, to} in film px while it is drawn; {cursor} where the keyboard has brought it
 
 export function buildTools(parent) {
   bar = parent;
@@ -126,6 +126,22 @@ export function abandonRuler() {
   return true;
 }
 
+// By keyboard: arrows bring the cross to each end, Enter sets it.
+export function rulerKey(key, [dx, dy] = [0, 0], step = 1) {
+  if (!ruler || (key !== "Enter" && !dx && !dy)) return false;
+  const { width, height } = stageSize();
+  ruler.cursor ??= ruler.to ?? toFilm({ x: width / 2, y: height / 2 });
+  const { x, y } = toScreen(ruler.cursor);
+  ruler.cursor = toFilm({ x: x + dx * step * 5, y: y + dy * step * 5 });
+  if (ruler.from) ruler.to = ruler.cursor;
+  if (key === "Enter" && ruler.from) finish(ruler.move);
+  else {
+    if (key === "Enter") ruler.from = ruler.to = ruler.cursor;
+    drawRuler();
+  }
+  return true;
+}
+
 function pressed(place, event) {
   if (!ruler) return false;
   const stage = document.getElementById("stage");
@@ -171,21 +187,23 @@ function finish(move) {
 // A pixel size that is known from elsewhere.
 function askPixelSize() {
   if (isSigned()) return emit("refused", "signed-refused");
-  const input = h("input", { type: "number", name: "size", min: 0.005, max: 5, step: "any", value: scale()?.sx ?? 0.1, required: true });
+  const input = h("input", { type: "number", name: "size", min: 0.005, max: 5, step: "any", value: scale() ? +scale().sx.toFixed(4) : 0.1, required: true });
   const close = dialog(t("pixel-size"), () => [h("form", { onsubmit: (event) => {
     event.preventDefault();
     close();
     perform("scale", { scale: { sx: Number(input.value), sy: Number(input.value), origin: "given by the user" } });
   } }, field(t("pixel-size-mm"), input), h("div", { class: "row end" }, h("button", { class: "primary" }, t("set-scale"))))]);
+  input.select();
 }
 
 function drawRuler() {
   overlay ??= document.querySelector("#stage .marks").appendChild(h("g", { class: "ruler", "aria-hidden": "true" }, h("path", {})));
   const kept = !ruler && scale()?.ends;
-  const ends = ruler?.from ? [ruler.from, ruler.to] : kept ? [{ x: kept[0], y: kept[1] }, { x: kept[2], y: kept[3] }] : null;
+  const ends = ruler?.from ? [ruler.from, ruler.to] : ruler?.cursor ? [ruler.cursor, ruler.cursor] : kept ? [{ x: kept[0], y: kept[1] }, { x: kept[2], y: kept[3] }] : null;
   set(overlay, "display", ends && session.open ? "inline" : "none");
   if (!ends) return;
   const [a, b] = ends.map(toScreen);
-  set(overlay.firstChild, "d", `M${a.x} ${a.y}L${b.x} ${b.y}`);
+  const cross = ruler?.cursor ? `M${b.x - 12} ${b.y}h24M${b.x} ${b.y - 12}v24` : "";
+  set(overlay.firstChild, "d", `M${a.x} ${a.y}L${b.x} ${b.y}${cross}`);
   overlay.classList.toggle("set", Boolean(kept));
 }
