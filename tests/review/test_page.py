@@ -281,38 +281,3 @@ def test_markup_stays_text(open_page, server, blank_film):
     page.wait_for_selector(f".history em:text-is('{evil}')")
     assert page.locator("img[onerror]").count() == 0
     assert page.locator(".panel-head h2").inner_text() == evil
-
-
-def test_every_word_exists_in_both_languages(open_page):
-    page = open_page()
-    missing = page.evaluate(
-        """async () => {
-            const { WORDS } = await import('/static/words.js');
-            const [en, de] = [WORDS.en, WORDS.de].map((words) => Object.keys(words).sort());
-            const used = [];
-            for (const { name } of performance.getEntriesByType('resource')) {
-                const text = name.endsWith('.js') ? await (await fetch(name)).text() : '';
-                for (const [, key] of text.matchAll(/\\bt\\("([a-z0-9-]+)"/g)) {
-                    if (!(key in WORDS.en)) used.push(key);
-                }
-            }
-            const only = (some, others) => some.filter((key) => !others.includes(key));
-            return { differ: [...only(en, de), ...only(de, en)], used };
-        }"""
-    )
-    assert missing == {"differ": [], "used": []}
-    page.select_option("#language", "de")
-    page.wait_for_selector("button:has-text('Filme einlesen')")
-    # what the server says as well, whole or in part
-    told = page.evaluate(
-        """async () => {
-            const { serverWords } = await import('/static/dom.js');
-            const lines = ['the film is no longer in the folder', 'a b: unknown landmark', 'new?'];
-            return lines.map(serverWords);
-        }"""
-    )
-    assert told == [
-        "der Film liegt nicht mehr im Ordner",
-        "a b: unbekannter Punkt",
-        "Meldung des Servers (englisch): new?",
-    ]
