@@ -54,7 +54,7 @@ def stage_figures(stages: np.ndarray, probabilities: np.ndarray, weights: np.nda
             "kappa_quadratic": _kappa(confusion, off**2),
             "kappa_linear": _kappa(confusion, off),
             **_means(by_stage, confusion),
-            "ece": calibration_error(true == found, probabilities[np.arange(len(stages)), found], weights),
+            "ece": calibration_error(probabilities.argmax(axis=1) == true, probabilities.max(axis=1), weights),
             "log_loss": -(weights @ np.log(known)) / total,
             "brier": weights @ ((probabilities - np.eye(num)[true]) ** 2).sum(axis=1) / total,
         }

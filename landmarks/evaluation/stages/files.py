@@ -140,7 +140,7 @@ def _by_stage(results: StageResults) -> str:
 
 def _reliability_caption(results: StageResults) -> str:
     return (
-        "Share of right stages against the mean confidence of the films in a bin, at temperature "
+        "How often the most probable stage is right, against its mean probability in a bin of films, at temperature "
         f"{results.protocol.temperature:.2f}; the size of a dot is the number of films. On the line a model is calibrated."
     )
 

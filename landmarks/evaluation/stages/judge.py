@@ -9,7 +9,7 @@ from landmarks.cervical import STAGES
 from landmarks.formats.records import DataError, RecordSet
 from landmarks.inference.stage_calibration import StageCalibration, prediction_set
 from landmarks.stage_metrics import NUM_BINS, bins_of, stage_figures
-from landmarks.stage_prediction import StagePrediction, found_stages
+from landmarks.stage_prediction import StagePrediction
 from landmarks.statistics import LEVEL, MIN_IMAGES, RESAMPLES, interval_pair
 
 
@@ -144,8 +144,7 @@ def _figure(value: float, drawn: np.ndarray | None) -> Figure:
 
 
 def _bins(stages: np.ndarray, probabilities: np.ndarray) -> tuple[Bin, ...]:
-    found = found_stages(probabilities)
-    confidence, correct = probabilities[np.arange(len(found)), found], found == stages - 1
+    confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == stages - 1
     bins = bins_of(confidence)
     parts = [(bins == b) for b in range(NUM_BINS)]
     return tuple(
