@@ -14,8 +14,8 @@ from landmarks.lateral_shape import lateral_shape
 from landmarks.prediction import Prediction
 from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
-# Plausibility of readings by isbi19 (docs/results/films.md): untouched films of its own device 0.63 and more, of another
-# device 0.33 and more, of weaker models 0.16 and more; negatives of its own device 0.41 at most, read as they are; pictures
+# Plausibility of readings by isbi19 (docs/results/films.md): untouched films of its own device 0.48 and more, of another
+# device 0.33 and more, of weaker models 0.16 and more; negatives of its own device 0.36 at most, read as they are; pictures
 # that are no cephalogram 0.07 at most as they are, and 0.14 in the best of all views.
 _SURE = 0.45
 _FILM = 0.12

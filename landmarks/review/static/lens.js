@@ -10,12 +10,7 @@ export function drawLens(context, place) {
   context.save();
   context.beginPath();
   context.arc(middle.x, middle.y, RADIUS - 1, 0, 2 * Math.PI);
-  context.fillStyle = "#000";
-  context.fill();
-  context.save();
-  context.clip();
   magnify(context, place, 3, middle);
-  context.restore();
   context.strokeStyle = "#fffb";
   context.lineWidth = 2;
   context.stroke();

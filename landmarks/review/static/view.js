@@ -8,7 +8,7 @@ export const look = { ...DEFAULTS };
 const view = { zoom: 1, angle: 0, x: 0, y: 0, fitted: true };
 let stage, context;
 const canvases = []; // of the stage's size: the film, and what is drawn above it
-let raw = null, film = null, full = null, half = null, image = null;
+let raw = null, film = null, full = null, half = null, image = null, pattern = null;
 let wanted = false;
 let size = { width: 1, height: 1 };
 
@@ -122,6 +122,7 @@ function develop() {
   const small = half.getContext("2d", { alpha: false });
   small.imageSmoothingQuality = "low"; // at exactly one half this is the mean of four
   small.drawImage(full, 0, 0, half.width, half.height);
+  pattern = null;
   changed();
 }
 
@@ -185,13 +186,19 @@ function drawFilm(target, transform, scale) {
   target.drawImage(source, -0.5, -0.5, full.width, full.height);
 }
 
-// A magnified part of the film around a place, turned as the view is, with its middle at (x, y) in CSS px; the caller clips.
+// A magnified part of the film around a place, turned as the view is, with its middle at (x, y) in CSS px: fills the
+// current path, which is faster than clipping.
 export function magnify(target, place, times, { x, y }) {
+  target.fillStyle = "#000";
+  target.fill();
   if (!full) return;
   const scale = Math.max(2, view.zoom * times), cos = Math.cos(view.angle) * scale, sin = Math.sin(view.angle) * scale;
-  target.transform(cos, sin, -sin, cos, x - cos * place.x + sin * place.y, y - sin * place.x - cos * place.y);
+  const [px, py] = [place.x + 0.5, place.y + 0.5];
+  pattern ??= target.createPattern(full, "no-repeat");
+  pattern.setTransform(new DOMMatrix([cos, sin, -sin, cos, x - cos * px + sin * py, y - sin * px - cos * py]));
   target.imageSmoothingEnabled = false;
-  target.drawImage(full, -0.5, -0.5);
+  target.fillStyle = pattern;
+  target.fill();
 }
 
 export function zoomAt(x, y, factor) {
