@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from landmarks.cervical import STAGES
-from landmarks.stage_prediction import found_stages
 
 NUM_BINS = 10
 """Bins of equal width in which the calibration error compares confidence and accuracy."""
@@ -37,7 +36,7 @@ def stage_figures(stages: np.ndarray, probabilities: np.ndarray, weights: np.nda
         stage_figures(np.array([4, 5]), probabilities).overall["accuracy"][0]
     """
     weights = np.ones((1, len(stages))) if weights is None else weights
-    true, found = stages - 1, found_stages(probabilities)
+    true, found = stages - 1, probabilities.argmax(axis=1)
     total, num = weights.sum(axis=1), len(STAGES)
     cells = np.zeros((len(stages), num * num))
     cells[np.arange(len(stages)), true * num + found] = 1
@@ -54,7 +53,7 @@ def stage_figures(stages: np.ndarray, probabilities: np.ndarray, weights: np.nda
             "kappa_quadratic": _kappa(confusion, off**2),
             "kappa_linear": _kappa(confusion, off),
             **_means(by_stage, confusion),
-            "ece": calibration_error(probabilities.argmax(axis=1) == true, probabilities.max(axis=1), weights),
+            "ece": calibration_error(true == found, probabilities.max(axis=1), weights),
             "log_loss": -(weights @ np.log(known)) / total,
             "brier": weights @ ((probabilities - np.eye(num)[true]) ** 2).sum(axis=1) / total,
         }

@@ -32,19 +32,6 @@ class StagePrediction:
         return softmax(self.scores / temperature)
 
 
-def found_stages(probabilities: np.ndarray) -> np.ndarray:
-    """Index [...] of the stage that is found, of probabilities [..., 6]: the median, for stages have an order.
-
-    It errs by fewer stages than the most probable one, which it is not always (docs/results/cvm.md).
-
-    Example:
-        >>> int(found_stages(np.array([0.0, 0.0, 0.0, 0.4, 0.25, 0.35])))
-        4
-    """
-    # a sum that rounding leaves just below a half counts as one
-    return (probabilities.cumsum(axis=-1) >= 0.5 - 1e-9).argmax(axis=-1)
-
-
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Probabilities of scores [N, C]; rows with NaN stay NaN."""
     high = np.exp(scores - scores.max(axis=-1, keepdims=True))

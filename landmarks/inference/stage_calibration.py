@@ -9,7 +9,6 @@ import numpy as np
 
 from landmarks.inference.radii import FILE_NAME, CalibrationError, file_id
 from landmarks.jsonfile import number, plain, write_json
-from landmarks.stage_prediction import found_stages
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +40,12 @@ class StageCalibration:
 
 
 def prediction_set(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """bool [N, 6]: the stages in each film's set; the one that is found and the most probable one always are.
+    """bool [N, 6]: the stages in each film's set; the most probable one always is.
 
     Source: Sadinle, Lei, Wasserman, "Least Ambiguous Set-Valued Classifiers", J. Am. Stat. Assoc. 114 (2019).
     """
     best = probabilities == probabilities.max(axis=1, keepdims=True)
-    found = np.arange(probabilities.shape[1]) == found_stages(probabilities)[:, None]
-    return (1 - probabilities <= threshold) | best | found
+    return (1 - probabilities <= threshold) | best
 
 
 def stage_calibration_dict(calibration: StageCalibration) -> dict:

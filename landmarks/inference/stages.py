@@ -21,7 +21,7 @@ from landmarks.inference.stage_calibration import (
 )
 from landmarks.inference.stage_views import view_of
 from landmarks.jsonfile import json_text
-from landmarks.stage_prediction import StagePrediction, found_stages
+from landmarks.stage_prediction import StagePrediction
 
 INPUT, OUTPUT = "images", "scores"
 KEY = "stage_card"
@@ -63,12 +63,12 @@ class StageResult:
 
     @property
     def stage(self) -> str:
-        return STAGES[int(found_stages(np.array(self.probabilities)))]
+        return STAGES[int(np.argmax(self.probabilities))]
 
     def to_dict(self) -> dict:
         """As predictions.json holds it."""
         found = dict(zip(STAGES, (round(p, 4) for p in self.probabilities), strict=True))
-        content = {"stage": self.stage, "probability": found[self.stage], "probabilities": found}
+        content = {"stage": self.stage, "probability": max(found.values()), "probabilities": found}
         return content | ({} if self.stages is None else {"set": list(self.stages), "coverage": self.coverage})
 
 

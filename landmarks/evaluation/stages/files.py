@@ -13,7 +13,6 @@ from landmarks.evaluation.report.plots import BLUE, GRID, INK, MUTED, STYLE, can
 from landmarks.evaluation.stages.judge import Figure, StageResults
 from landmarks.jsonfile import plain, write_json
 from landmarks.metrics import format_figure, format_table
-from landmarks.stage_prediction import found_stages
 
 TITLES = {
     "accuracy": "accuracy",
@@ -95,9 +94,8 @@ def _write_predictions(path: Path, results: StageResults) -> None:
             if np.isnan(found).any():
                 rows.writerow([record.image_id, true])
                 continue
-            stage = int(found_stages(found))
-            values = [f"{value:.4f}" for value in (found[stage], *found)]
-            rows.writerow([record.image_id, true, STAGES[stage], *values])
+            values = [f"{value:.4f}" for value in (found.max(), *found)]
+            rows.writerow([record.image_id, true, STAGES[int(found.argmax())], *values])
 
 
 def stage_report(results: StageResults) -> str:

@@ -18,7 +18,7 @@ from landmarks.models.classifier import Classifier
 from landmarks.models.hrnet import HRNet
 from landmarks.settings import SettingError
 from landmarks.stage_metrics import first, stage_figures
-from landmarks.stage_prediction import StagePrediction, found_stages
+from landmarks.stage_prediction import StagePrediction
 from landmarks.tasks.cvm.loss import stage_losses
 from landmarks.tasks.cvm.targets import StageTarget, StageTargets
 from landmarks.tasks.task import Judgement, Score
@@ -149,8 +149,7 @@ class StageTask:
     ) -> dict[str, np.ndarray]:
         """What the network saw, with the true stage and the found one."""
         record, found = records.records[sample.index], predictions.probabilities()[sample.index]
-        stage = int(found_stages(found))
-        title = f"{record.image_id}: found {STAGES[stage]} {found[stage]:.2f}, true {record.cvm_stage}"
+        title = f"{record.image_id}: found {STAGES[int(found.argmax())]} {found.max():.2f}, true {record.cvm_stage}"
         nothing = np.empty((0, 2))
         return {"stage": draw.overlay(sample.image[0].numpy(), nothing, long_side=500, title=title)}
 
