@@ -61,10 +61,11 @@ def cases(request: Request) -> Response:
 
 def one_case(request: Request) -> Response:
     page, case = page_of(request), request.path_params["case"]
-    summary = page.store.summary(case)
     _, film = page.library.open(case)
-    facts = page.store.facts(case)
-    return JSONResponse({"case": summary, "film": film, "facts": facts, "history": page.store.history(case)})
+    store = page.store
+    with store.snapshot():
+        found = {"case": store.summary(case), "film": film, "facts": store.facts(case), "history": store.history(case)}
+    return JSONResponse(found)
 
 
 class _Pixels(FileResponse):

@@ -56,7 +56,8 @@ def case_radii(values: dict) -> dict[str, float | None]:
 
 def describe_case(store: Store, case: int) -> dict:
     """One case with its points, scale, measurements with intervals, and who changed what."""
-    values = store.values(case)
+    with store.snapshot():
+        values, summary, history = store.values(case), store.summary(case), store.history(case)
     points, scale, radii = shown_points(values), values.get("scale"), case_radii(values)
     origin = scale["origin"] if scale else "unknown"
     film = analysis.make_tracing(points, (scale["sx"], scale["sy"]) if scale else None, origin, radii)
@@ -65,8 +66,8 @@ def describe_case(store: Store, case: int) -> dict:
     kept = ("name", "unit", "value", "half", "standing", "deviation")
     return {
         "case": case,
-        "title": store.summary(case)["title"],
-        "state": store.summary(case)["state"],
+        "title": summary["title"],
+        "state": summary["state"],
         **{key: values.get(key) for key in ("patient", "date", "age", "sex", "stage", "note", "signed", "model")},
         "scale": scale,
         "points": [
@@ -75,7 +76,7 @@ def describe_case(store: Store, case: int) -> dict:
         ],
         "hidden": [key[6:] for key, value in values.items() if key.startswith("point/") and not value["visible"]],
         "measurements": [{key: row[key] for key in kept} for row in found["rows"]],
-        "history": [action for action in store.history(case) if action["source"] == "hand"],
+        "history": [action for action in history if action["source"] == "hand"],
     }
 
 

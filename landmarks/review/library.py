@@ -3,11 +3,12 @@
 import json
 import logging
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from landmarks.review.child import Child, FilmError
 from landmarks.review.folder import film_path
-from landmarks.review.store import Store
+from landmarks.review.store import ConflictError, Store
 from landmarks.wholefile import remove_if_free
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,9 @@ class Library:
             return
         film = {key: facts[key] for key in ("width", "height", "bits", "window", "device", "warnings")}
         changes = {key: facts[key] for key in ("scale", "age", "sex") if facts[key] is not None}
-        self._store.record(case_id, who="", source="file", kind="read", changes={"film": film, **changes})
+        changes = {"film": film, **changes}
+        with suppress(ConflictError):  # read twice at once: the first one's values stay, and what a hand made of them
+            self._store.record(case_id, who="", source="file", kind="read", changes=changes, seen=dict.fromkeys(changes, 0))
 
     def _trim(self) -> None:
         """Oldest decoded films leave the cache when it is full; they are decoded again when they are opened."""

@@ -9,7 +9,8 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from landmarks.review.fields import case_state
@@ -78,6 +79,19 @@ class Store:
     def rows(self, question: str, values: Sequence = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(question, values).fetchall()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything read within sees one state, whatever other threads and programs record meanwhile."""
+        with self._lock:
+            if self._db.in_transaction:
+                yield
+                return
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
 
     def write(self, statements: Sequence[tuple[str, Sequence]]) -> int:
         """Statements in one transaction; returns the last row's id. Raises: UnsavedError where the disk refuses."""
@@ -148,12 +162,13 @@ class Store:
 
     def history(self, case_id: int) -> list[dict]:
         """A case's actions from the first on, each with its changes."""
-        actions = {
-            row["id"]: {key: row[key] for key in ("id", "at", "who", "source", "kind", "reverses")} | {"changes": []}
-            for row in self.rows("SELECT * FROM actions WHERE case_id = ? ORDER BY id", (case_id,))
-        }
         question = "SELECT c.* FROM changes c JOIN actions a ON a.id = c.action_id WHERE a.case_id = ?"
-        for row in self.rows(question, (case_id,)):
+        with self.snapshot():
+            made = self.rows("SELECT * FROM actions WHERE case_id = ? ORDER BY id", (case_id,))
+            changed = self.rows(question, (case_id,))
+        keys = ("id", "at", "who", "source", "kind", "reverses")
+        actions = {row["id"]: {key: row[key] for key in keys} | {"changes": []} for row in made}
+        for row in changed:
             before, after = (None if row[key] is None else json.loads(row[key]) for key in ("before", "after"))
             actions[row["action_id"]]["changes"].append({"field": row["field"], "before": before, "after": after})
         return list(actions.values())

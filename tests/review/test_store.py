@@ -46,6 +46,23 @@ def test_history_holds_every_value_and_is_append_only(films):
     store.close()
 
 
+def test_a_history_is_read_as_one_state(films, monkeypatch):
+    store, other = Store(films), Store(films)
+    real = store.rows
+
+    def rows(question, values=()):
+        """Another program records between any two reads."""
+        found = real(question, values)
+        move(other, 12.0)
+        return found
+
+    monkeypatch.setattr(store, "rows", rows)
+    known = len(other.history(1))
+    assert len(store.history(1)) == known
+    with store.snapshot():
+        assert store.facts(1)["point/S"]["action"] == store.history(1)[-1]["id"]
+
+
 def test_a_value_changed_elsewhere_is_never_overwritten(films):
     store = Store(films)
     seen = store.facts(1)["point/S"]["action"]
