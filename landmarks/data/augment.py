@@ -47,11 +47,11 @@ _KINDS = (
     (objects.metal, 2, 1.0),
 )
 _MOST_KINDS = 3
+_LEVELS = np.linspace(0, 1, 256)
 # Kinds that are tables of gray values: neighbours become one table, and one pass over the image.
 _TABLES = {degrade.tone: degrade.tone_table, degrade.negative: degrade.negative_table}
 # Parts of the samples that change in brightness and contrast, in gamma, and get noise.
 _BRIGHTNESS, _GAMMA, _NOISE = 0.8, 0.5, 0.5
-_BLUR_SIGMA = (0.5, 3.0)
 # Painted rectangles: how many at most, and their sides as parts of the image's.
 _MOST_ERASED, _ERASED = 3, (0.1, 0.2)
 
@@ -64,8 +64,9 @@ def degrade_film(image: np.ndarray, probability: float, rng: np.random.Generator
     table = None
     if rng.random() >= probability:
         return image, table
-    often = np.array([weight for _, weight, _ in _KINDS], dtype=float)
-    for kind in rng.choice(len(_KINDS), int(rng.integers(1, _MOST_KINDS + 1)), replace=False, p=often / often.sum()):
+    # the first of exponential waiting times: drawn without replacement, each as often as it weighs
+    order = np.argsort(rng.standard_exponential(len(_KINDS)) / [weight for _, weight, _ in _KINDS])
+    for kind in order[: int(rng.integers(1, _MOST_KINDS + 1))]:
         change, _, most = _KINDS[kind]
         strength = most * rng.random()
         if change in _TABLES:
@@ -78,7 +79,7 @@ def degrade_film(image: np.ndarray, probability: float, rng: np.random.Generator
 def tone_table(augment: AugmentConfig, rng: np.random.Generator) -> np.ndarray | None:
     """Brightness and contrast within the range of gray values, then gamma: uint8 [256], None where nothing changes."""
     chance, (lift, contrast, gamma) = rng.random(2), rng.uniform(-1, 1, 3)
-    curve = np.linspace(0, 1, 256)
+    curve = _LEVELS
     bent = augment.gamma > 0 and chance[1] < _GAMMA
     if (augment.brightness or augment.contrast) and chance[0] < _BRIGHTNESS:
         lift = max(0.0, augment.brightness * lift)
@@ -114,9 +115,10 @@ class Appearance:
         image = _looked_up(image, _joined(table, tone_table(augment, rng)))
         # every number is drawn whatever the settings, so that one setting changes one thing
         blurred, noisy, erased = rng.random(3)
-        size, sigma, std, place = rng.integers(2), rng.uniform(*_BLUR_SIGMA), rng.random(), rng.integers(degrade.NOISE_PLACES)
+        rounds, std, place = 1 + rng.integers(2), rng.random(), rng.integers(degrade.NOISE_PLACES)
         if blurred < augment.blur:
-            image = cv2.GaussianBlur(image, (3 + 2 * int(size),) * 2, sigma)
+            for _ in range(rounds):  # the binomial kernel, which OpenCV has a fast path for; twice is one of 5 px
+                image = cv2.GaussianBlur(image, (3, 3), 0)
         if augment.noise and noisy < _NOISE:
             image = degrade.add_noise(image, 255 * augment.noise * std, int(place))
         return erase(image, rng) if erased < augment.erase else image

@@ -41,9 +41,14 @@ def test_stripes_saturate_and_do_not_wrap(film):
     assert 250 - profile.min() < 250 * 0.6, "no line falls by more than a few standard deviations"
 
 
-def test_noise_has_the_standard_deviation_that_was_asked_for():
+@pytest.mark.parametrize("std", [1.0, 8.0, 12.0, 20.0])
+def test_noise_is_normal_and_its_standard_deviation_near_what_was_asked_for(std):
     flat = np.full((512, 512), 128, np.uint8)
-    assert abs(degrade.add_noise(flat, 12.0, 77).std() - 12) < 0.3
+    added = degrade.add_noise(flat, std, 77).astype(float) - 128
+    level = 2 ** (round(2 * np.log2(std)) / 2)
+    assert abs(added.mean()) < 0.01 * std
+    assert added.std() == pytest.approx(np.hypot(level, 12**-0.5), rel=0.02)  # rounding to gray steps adds its own
+    assert np.mean(np.abs(added) < 2.005 * level + 0.5) == pytest.approx(0.965, abs=0.03)
 
 
 def test_wide_blur_at_half_resolution_is_the_same_blur(film):
