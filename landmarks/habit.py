@@ -53,7 +53,7 @@ def fit_habit(shape: ShapeModel, symbols: tuple[str, ...], found: Prediction, tr
         found: what the model found in these films.
         true_px: [N, K, 2], where the readers put the points; NaN where they put none.
     """
-    placed, facing = _heads(shape, symbols, found)
+    placed, facing = heads(shape, symbols, found)
     difference = placed.apply(true_px * facing) - placed.apply(found.points_px * facing)
     offset = np.zeros((len(symbols), 2))
     counts, variances = np.zeros(len(symbols)), np.zeros(len(symbols))
@@ -80,12 +80,12 @@ def with_habit(habit: Habit, shape: ShapeModel, symbols: tuple[str, ...], found:
     for k, symbol in enumerate(symbols):
         if symbol in habit.symbols:
             offset[k] = habit.offset_mm[habit.symbols.index(symbol)]
-    placed, facing = _heads(shape, symbols, found)
+    placed, facing = heads(shape, symbols, found)
     moved = placed.back(placed.apply(found.points_px * facing) + offset) * facing
     return Prediction(**{f.name: getattr(found, f.name) for f in fields(found)} | {"points_px": moved})
 
 
-def _heads(shape: ShapeModel, symbols: tuple[str, ...], found: Prediction) -> tuple[Similarity, np.ndarray]:
+def heads(shape: ShapeModel, symbols: tuple[str, ...], found: Prediction) -> tuple[Similarity, np.ndarray]:
     """Where the heads of N films stand, and (1 or -1, 1) [N, 1, 2] as they face the way of the model or the other."""
     model = shape.select(symbols)
     assert len(model.symbols) >= ENOUGH_LANDMARKS, "a habit needs a shape model of five landmarks or more"

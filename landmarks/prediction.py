@@ -76,6 +76,11 @@ class Prediction:
         """The films of several predictions, one after the other."""
         return cls(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)})
 
+    def beside(self, others: "Prediction") -> "Prediction":
+        """The same films with further landmarks after these."""
+        pairs = {field.name: (getattr(self, field.name), getattr(others, field.name)) for field in fields(self)}
+        return Prediction(**{name: a if a.ndim == 1 else np.concatenate([a, b], axis=1) for name, (a, b) in pairs.items()})
+
     def films(self, rows: Sequence[int] | np.ndarray) -> "Prediction":
         """These films alone, in this order."""
         rows = np.asarray(rows)

@@ -40,6 +40,11 @@ class LandmarkSet:
         self.index(group)
         return (group,)
 
+    def followed_by(self, other: "LandmarkSet") -> "LandmarkSet":
+        """These landmarks, then those of the other set. Raises: ValueError where both have one."""
+        titles = tuple(part.title(symbol) for part in (self, other) for symbol in part.symbols)
+        return LandmarkSet(name=self.name, symbols=self.symbols + other.symbols, titles=titles, groups=self.groups)
+
     def common_with(self, other: "LandmarkSet") -> tuple[str, ...]:
         """Symbols that both sets have, in this set's order."""
         return tuple(s for s in self.symbols if s in other.symbols)

@@ -44,6 +44,7 @@ LEVELS = (
         "stage_prediction",
         "plausible",
         "habit",
+        "further",
         "uncertainty",
         "analyses",
         "superimposition",

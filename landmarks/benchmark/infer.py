@@ -138,16 +138,16 @@ def _whole_way(network: Network, film: Path | None) -> dict[str, float]:
             times[phase].append(time.perf_counter() - start)
             return result
 
-        card = network.card
+        card, predictor = network.card, Predictor(network)
         for _ in range(3):
             gray = timed("read", lambda: read_gray(film))
             pixels, to_source = timed("prepare", lambda gray=gray: prepare(gray, card.image_size, card.margin))
             timed("network", lambda pixels=pixels: network.maps(pixels[None, None]))
             # decoding alone cannot be timed on every device: it is what predicting takes beyond the network
             start = time.perf_counter()
-            found = Predictor(network).predict(pixels[None, None], to_source[None])
+            found = predictor.predict(pixels[None, None], to_source[None])
             times["decode"].append(max(0.0, time.perf_counter() - start - times["network"][-1]))
-            picture = overlay(gray, found.points_px[0], symbols=card.landmarks.symbols)
+            picture = overlay(gray, found.points_px[0], symbols=predictor.landmarks.symbols)
             timed("write", lambda picture=picture: write_picture(Path(folder) / "overlay.png", picture))
         return {phase: min(seconds) for phase, seconds in times.items()}
 

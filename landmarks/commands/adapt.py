@@ -9,9 +9,11 @@ Readers place some landmarks elsewhere by habit. How far, on average, is measure
 zero, the more so the fewer films there are, and added to the model's points. Then the network is fine-tuned:
 few steps at a low rate with films of the first training mixed in, where they are at hand.
 Each film is judged by a model and a habit that have not seen it; a step that does not help is left out, and nothing is
-written where none does.
+written where none does. Landmarks that the base model does not know are learned as well, from 3 films on: where they lie
+to those that it knows. The adapted model places them there, marked as inferred, with a radius of their own.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from landmarks.commands.arguments import new_parser
@@ -54,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _adapt(args) -> int:
     from landmarks.configfile import config_from_dict
-    from landmarks.evaluation.adapt import common_films, protocol_of, write_adapted, write_adapted_onnx
+    from landmarks.evaluation.adapt import common_films, predict_all, protocol_of, write_adapted, write_adapted_onnx
     from landmarks.evaluation.calibration import calibrate_checkpoint, check_untrained
     from landmarks.formats.reading import read_dataset
     from landmarks.inference.predictor import Predictor
@@ -69,28 +71,34 @@ def _adapt(args) -> int:
     if args.plan:
         return _plan(predictor, records)
     base = model_file(args.checkpoint)
-    made, weights = _chosen(predictor, common_films(predictor, records), None if args.no_tuning else base)
-    if made is None:
-        print("adapting does not help: these readers place the landmarks as the model does; nothing is written")
-        return 0
+    known, found = common_films(predictor, records), predict_all(predictor, records)
+    made, weights = _chosen(predictor, found, known, None if args.no_tuning else base)
+    made = replace(made, further=_further(predictor, found, records))
+    if made.habit is None:
+        left = "" if made.further else "; nothing is written"
+        print(f"adapting does not help: these readers place the landmarks as the model does{left}")
+        if made.further is None:
+            return 0
     if base.suffix.lower() == ".onnx":
         path = write_adapted_onnx(base, args.output, predictor.card, made, args.coverage, weights)
     else:
-        path = write_adapted(base, args.output, made.habit, weights)
+        path = write_adapted(base, args.output, made, weights)
         calibrate_checkpoint(path, made.evaluation, args.coverage, protocol_of(predictor.card), trained)
-    print(_largest(made.habit), f"adapted model: {path}", sep="\n")
+    print(*([_largest(made.habit)] if made.habit else []), f"adapted model: {path}", sep="\n")
     return 0
 
 
-def _chosen(predictor, records, base: Path | None) -> tuple:
+def _chosen(predictor, whole, records, base: Path | None) -> tuple:
     """What helps most on films that did not make it, and the weights that belong to it; None for what does not help.
 
-    `base` is the model to fine-tune, None for the habit alone.
+    `whole` is what the model found, `records` the films with the landmarks that it knows, `base` the model to fine-tune,
+    None for the habit alone.
     """
     from landmarks.engine.finetune import judge_tuning, tune, weights_of
-    from landmarks.evaluation.adapt import judge_habit, predict_films
+    from landmarks.evaluation.adapt import judge_habit
 
-    shape, found, weights = predictor.card.shape, predict_films(predictor, records), None
+    shape, weights = predictor.card.shape, None
+    found = whole.select([predictor.landmarks.index(symbol) for symbol in records.landmarks.symbols])
     made = judge_habit(shape, found, records)
     before, unit = float(made.before.mean()), made.unit
     films, with_habit = f"{len(made.before)} films", f"{made.after.mean():.3f} {unit} with the habit of the others"
@@ -104,7 +112,23 @@ def _chosen(predictor, records, base: Path | None) -> tuple:
             made, weights = tuned, weights_of(tune(opened, shape, found, records, seed=0))
         else:
             print(f"fine-tuning does not help ({error} with the habit of the others): the weights stay as they are")
-    return (made, weights) if made.after.mean() < before else (None, None)
+    return (made, weights) if made.after.mean() < before else (made.without_habit(records, found), None)
+
+
+def _further(predictor, found, records):
+    """The clinic's landmarks that the model does not know, judged in a line; None where there are none."""
+    import numpy as np
+
+    from landmarks.evaluation.adapt import further_films, judge_further
+
+    films = further_films(predictor, records)
+    if films is None:
+        return None
+    further, errors, unit = judge_further(predictor.card.shape, predictor.landmarks.symbols, found, films)
+    each = [f"{s} {e:.1f}" for s, e in zip(films.landmarks.symbols, np.nanmean(errors, axis=0), strict=True)]
+    mean = f"{np.nanmean(errors):.2f} {unit} where the others place them"
+    print(f"landmarks new to the model, mean error: {mean} ({', '.join(each)})")
+    return further
 
 
 def _tunable(base: Path):

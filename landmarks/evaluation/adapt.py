@@ -1,4 +1,4 @@
-"""Adapting a model to a clinic: its readers' habit from a handful of corrected films, judged by leaving each film out."""
+"""Adapting a model to a clinic: its readers' habit and its own landmarks, judged by leaving each film out."""
 
 import logging
 import sys
@@ -13,6 +13,7 @@ from landmarks.checkpointfile import read_checkpoint, write_checkpoint
 from landmarks.evaluation.calibration import calibrate
 from landmarks.evaluation.evaluate import Evaluation, evaluate_prediction, true_points, unit_errors
 from landmarks.formats.records import DataError, RecordSet
+from landmarks.further import LEAST_FILMS, Further, fit_further, place_further
 from landmarks.habit import Habit, fit_habit, with_habit
 from landmarks.inference.card import ModelCard
 from landmarks.inference.export import onnx_bytes, sealed_graph, write_whole
@@ -27,7 +28,6 @@ from landmarks.shape import ENOUGH_LANDMARKS, ShapeModel
 
 log = logging.getLogger(__name__)
 
-LEAST_FILMS = 3
 _DRAWS = 10
 
 
@@ -35,7 +35,8 @@ _DRAWS = 10
 class Adapted:
     """A habit, and the error of each film with the habit of all others."""
 
-    habit: Habit
+    habit: Habit | None
+    """None where it does not help."""
     before: np.ndarray
     """[N] mean error of each film without a habit."""
     after: np.ndarray
@@ -44,9 +45,16 @@ class Adapted:
     evaluation: Evaluation
     """Of points that the other films' habit moved; radii are made of it."""
 
+    further: Further | None = None
+    """The clinic's landmarks that the model does not know."""
+
     @property
     def helps(self) -> bool:
         return float(np.nanmean(self.after)) < float(np.nanmean(self.before))
+
+    def without_habit(self, records: RecordSet, found: Prediction) -> "Adapted":
+        """The same films as the model alone finds them."""
+        return replace(self, habit=None, after=self.before, evaluation=evaluate_prediction(records, found))
 
 
 def adapt(predictor: Predictor, records: RecordSet) -> Adapted:
@@ -82,6 +90,26 @@ def judge_habit(shape: ShapeModel, found: Prediction, records: RecordSet) -> Ada
     )
 
 
+def judge_further(
+    shape: ShapeModel, symbols: tuple[str, ...], found: Prediction, records: RecordSet
+) -> tuple[Further, np.ndarray, str]:
+    """The landmarks that a model does not know, each film's judged as all other films place them.
+
+    Args:
+        symbols: of the K landmarks of the model.
+        found: what it found of them in these films.
+        records: the same films, with the M others, as `further_films` selects them.
+    Returns: them, their errors [N, M], and the unit of these.
+    """
+    new, true_px, films = records.landmarks, true_points(records), np.arange(len(found))
+    placed = Prediction.unknown(len(found), len(new))
+    for film in films:
+        others = films[films != film]
+        further = fit_further(shape, symbols, found.films(others), new, true_px[others])
+        placed.put(np.array([film]), place_further(further, shape, symbols, found.films([film])), np.ones(1, bool))
+    return fit_further(shape, symbols, found, new, true_px), *unit_errors(evaluate_prediction(records, placed))
+
+
 def learning_curve(predictor: Predictor, records: RecordSet, *, seed: int = 0) -> dict[int, float]:
     """Mean error of films with the habit of n others, by n (0: without a habit); the mean over drawn subsets."""
     records = common_films(predictor, records)
@@ -112,13 +140,14 @@ def forecast(curve: dict[int, float], more: int) -> float:
     return float(min(now, floor + max(slope, 0.0) / (sizes.max() + more)))
 
 
-def write_adapted(base: Path, output: Path, habit: Habit, weights: dict[str, torch.Tensor] | None = None) -> Path:
-    """The base checkpoint with a habit, and with other weights where there are any, as checkpoints/best.pt of a folder.
+def write_adapted(base: Path, output: Path, made: Adapted, weights: dict[str, torch.Tensor] | None = None) -> Path:
+    """The base checkpoint with what was learned, and with other weights where there are any: checkpoints/best.pt of a folder.
 
     Raises: CheckpointError; OSError.
     """
     content = read_checkpoint(base)
-    content["task"] = content["task"] | {"habit": habit.to_dict()}
+    learned = {"habit": made.habit, "further": made.further}
+    content["task"] = content["task"] | {name: part and part.to_dict() for name, part in learned.items()}
     if weights is not None:
         content |= {"model": weights, "ema": None}
     path = output / "checkpoints" / "best.pt"
@@ -135,7 +164,7 @@ def write_adapted_onnx(
     coverage: float,
     weights: dict[str, torch.Tensor] | None = None,
 ) -> Path:
-    """The base model with a habit, and with other weights where there are any, as <name of the folder>.onnx.
+    """The base model with what was learned, and with other weights where there are any, as <name of the folder>.onnx.
 
     It has radii of these films where they are enough.
 
@@ -146,7 +175,7 @@ def write_adapted_onnx(
         log.warning(f"{len(radii.images)} films are too few for error radii of their own: those of the base model stay")
     path = output / f"{output.name}.onnx"
     calibration = card.calibration if radii.infinite else radii
-    adapted = replace(card, habit=made.habit, calibration=calibration)
+    adapted = replace(card, habit=made.habit, further=made.further, calibration=calibration)
     if weights is None:
         content = sealed_graph(base.read_bytes(), card_metadata(adapted), half=False)
     else:
@@ -170,24 +199,39 @@ def common_films(predictor: Predictor, records: RecordSet) -> RecordSet:
     symbols = predictor.landmarks.common_with(records.landmarks)
     if predictor.card.shape is None:
         raise DataError("the base model has no shape model (it was trained on fewer than 30 films); train it on more")
-    if predictor.card.habit is not None:
+    if predictor.card.habit is not None or predictor.card.further is not None:
         raise DataError("the base model is adapted already; adapt the model that it comes from")
     if len(predictor.card.shape.select(symbols).symbols) < ENOUGH_LANDMARKS:
         least = f"{ENOUGH_LANDMARKS} or more are needed"
         raise DataError(f"the films and the model share {len(symbols)} landmarks; {least}")
     if len(records.records) < LEAST_FILMS:
         raise DataError(f"found {len(records.records)} films; adapting needs {LEAST_FILMS} or more")
-    if left := [symbol for symbol in records.landmarks.symbols if symbol not in symbols]:
-        log.warning(f"the model does not know {', '.join(left)}: left out")
     return records.select(symbols)
+
+
+def further_films(predictor: Predictor, records: RecordSet) -> RecordSet | None:
+    """The films with the landmarks that the model does not know; None where no landmark is annotated in enough films."""
+    new = [symbol for symbol in records.landmarks.symbols if symbol not in predictor.landmarks.symbols]
+    counts = {s: sum(bool(r.visible[records.landmarks.index(s)]) for r in records.records) for s in new}
+    if few := [f"{symbol} ({num})" for symbol, num in counts.items() if num < LEAST_FILMS]:
+        least = f"annotated in fewer than {LEAST_FILMS} films"
+        log.warning(f"left out, as the model does not know them and they are {least}: {', '.join(few)}")
+    kept = tuple(symbol for symbol in new if counts[symbol] >= LEAST_FILMS)
+    return records.select(kept) if kept else None
 
 
 def predict_films(predictor: Predictor, records: RecordSet) -> Prediction:
     """What a model finds in films, for their landmarks, all of which it knows."""
+    whole = predict_all(predictor, records)
+    return whole.select([predictor.landmarks.index(symbol) for symbol in records.landmarks.symbols])
+
+
+def predict_all(predictor: Predictor, records: RecordSet) -> Prediction:
+    """What a model finds in films, for all of its landmarks."""
     whole = Prediction.unknown(len(records.records), len(predictor.landmarks))
     for film, record in enumerate(tqdm(records.records, desc="films", file=sys.stderr, mininterval=0.5, leave=False)):
         found = predictor(record.image_path)
         if np.isnan(found.points_px).all():  # a film that a reader has corrected is a cephalogram, whatever the model says
             found = predictor(record.image_path, as_it_is=True)
         whole.put(np.array([film]), found, np.ones(1, bool))
-    return whole.select([predictor.landmarks.index(symbol) for symbol in records.landmarks.symbols])
+    return whole

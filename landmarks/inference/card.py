@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field, fields
 
+from landmarks.further import Further
 from landmarks.habit import Habit
 from landmarks.inference.radii import Calibration, calibration_dict, calibration_from_dict
 from landmarks.jsonfile import plain
 from landmarks.schema import LandmarkSet, landmarks_from_dict, landmarks_to_dict
 from landmarks.shape import ShapeModel, shape_from_dict, shape_to_dict
+
+_OWN_FORM = ("shape", "habit", "further")
 
 
 class ModelFileError(ValueError):
@@ -33,6 +36,8 @@ class ModelCard:
     """Of the training annotations, by which implausible points are placed again; absent where they were too few."""
     habit: Habit | None = None
     """Of a clinic's readers, added to the points of an adapted model."""
+    further: Further | None = None
+    """A clinic's landmarks beyond these, which have no maps: the others place them."""
     checkpoint: str = ""
     """Name and hash of the checkpoint that the network comes from."""
     licence: str = ""
@@ -42,11 +47,12 @@ class ModelCard:
 
 def card_dict(card: ModelCard) -> dict:
     """Plain values for JSON."""
-    content = {part.name: plain(getattr(card, part.name)) for part in fields(card) if part.name not in ("shape", "habit")}
+    content = {part.name: plain(getattr(card, part.name)) for part in fields(card) if part.name not in _OWN_FORM}
     calibration = None if card.calibration is None else calibration_dict(card.calibration)
     shape = None if card.shape is None else shape_to_dict(card.shape)
     content |= {"landmarks": landmarks_to_dict(card.landmarks), "calibration": calibration, "shape": shape}
-    return content | {"habit": None if card.habit is None else card.habit.to_dict()}
+    further = None if card.further is None else card.further.to_dict()
+    return content | {"habit": None if card.habit is None else card.habit.to_dict(), "further": further}
 
 
 def card_from_dict(content: dict) -> ModelCard:
@@ -63,6 +69,7 @@ def card_from_dict(content: dict) -> ModelCard:
         calibration=None if calibration is None else calibration_from_dict(calibration),
         shape=shape_from_dict(content["shape"]) if content.get("shape") else None,
         habit=Habit.from_dict(content["habit"]) if content.get("habit") else None,
+        further=Further.from_dict(content["further"]) if content.get("further") else None,
         checkpoint=str(content["checkpoint"]),
         licence=str(content["licence"]),
         text=str(content["text"]),

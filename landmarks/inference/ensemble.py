@@ -58,6 +58,7 @@ def mean_card(cards: Sequence[ModelCard], files: Sequence[Path], calibration: Ca
             ("input size", card.image_size, first.image_size),
             ("sigma", card.sigma, first.sigma),
             ("a clinic's habit", card.habit is not None, first.habit is not None),
+            ("a clinic's landmarks", card.further is not None, first.further is not None),
         ):
             if found != wanted:
                 raise ModelFileError(f"{file}: {name} differs from that of {files[0]}; predict with them separately")

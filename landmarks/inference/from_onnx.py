@@ -35,7 +35,7 @@ def load_onnx(path: Path) -> Loaded:
         if node.op_type in ("Cast", "Identity") and node.input[0] in weights:
             weights[node.output[0]] = weights[node.input[0]]
     config = config_from_dict(card.settings)
-    task = LandmarkTask(config, card.landmarks, card.shape, card.habit)
+    task = LandmarkTask(config, card.landmarks, card.shape, card.habit, card.further)
     model = task.build_network(pretrained=False, recompute="none")
     try:
         unfold_norms(model, weights)

@@ -74,6 +74,7 @@ def open_checkpoint(
         calibration=calibration,
         shape=loaded.task.shape if config.heatmap.shape else None,
         habit=loaded.task.habit,
+        further=loaded.task.further,
         checkpoint=f"{path.name} {file_id(path)}",
     )
     model = fold_norms(loaded.model).to(chosen, memory_format=torch.channels_last)

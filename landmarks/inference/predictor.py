@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from landmarks.further import place_further
 from landmarks.habit import with_habit
 from landmarks.inference.card import ModelCard
 from landmarks.inference.decode import decode_maps
@@ -56,7 +57,9 @@ class Predictor:
             calibration: error radii of this network, used as it is here.
         """
         self.network, self.tta, self.calibration = network, tta, calibration
-        self.card = network.card
+        self.card = card = network.card
+        self.landmarks: LandmarkSet = card.landmarks.followed_by(card.further.landmarks) if card.further else card.landmarks
+        """Those of the network's maps, then those that these place."""
 
     @classmethod
     def load(
@@ -82,10 +85,6 @@ class Predictor:
         card = network.card
         calibration = fitting(card.calibration, card.image_size, tta=tta) if calibrated else None
         return cls(network, tta=tta, calibration=calibration)
-
-    @property
-    def landmarks(self) -> LandmarkSet:
-        return self.card.landmarks
 
     def __call__(self, film: object, *, as_it_is: bool = False) -> Prediction:
         """One film -> a prediction of N = 1, in the view in which the film makes the most sense; NaN for no cephalogram.
@@ -117,10 +116,12 @@ class Predictor:
         shifts = _TTA_SHIFTS if self.tta else NO_SHIFT
         views = [self.network.decode(_shifted(images, dx, dy), self.card.sigma) for dx, dy in shifts]
         found = predict_points(views, to_source, self.card.sigma, shifts)
-        card, symbols = self.card, self.landmarks.symbols
+        card, symbols = self.card, self.card.landmarks.symbols
         if card.shape is not None:
             found = place_again(card.shape, symbols, found, partial(self._candidates, images, to_source))
-            found = with_habit(card.habit, card.shape, symbols, found) if card.habit else found
+            moved = with_habit(card.habit, card.shape, symbols, found) if card.habit else found
+            # further landmarks follow what the network finds, without the habit, as when they were learned
+            found = moved.beside(place_further(card.further, card.shape, symbols, found)) if card.further else moved
         return found
 
     def _candidates(self, images: np.ndarray, to_source: np.ndarray, film: int, landmark: int) -> Prediction:

@@ -81,11 +81,14 @@ def scale_px(found: Prediction, power: float) -> np.ndarray:
 
 def radii_px(calibration: Calibration, found: Prediction, symbols: Sequence[str]) -> np.ndarray:
     """Error radius of each point [N, K] in source px; infinite or NaN where the calibration has none."""
-    factors = [calibration.landmarks[s].factor if s in calibration.landmarks else math.nan for s in symbols]
+    known = [calibration.landmarks.get(s) for s in symbols]
+    factors = np.array([part.factor if part else math.nan for part in known])
+    # a landmark that no map placed in the calibration films has the others' radius alone
+    usable = np.isfinite(factors) | np.array([part is None or part.num == 0 for part in known])
     # the other landmarks' normal distribution says how far off they may have placed one
     of_inferred = found.inferred_px * math.sqrt(-2 * math.log1p(-calibration.coverage))
-    by_map = scale_px(found, calibration.power) * np.array(factors)
-    return np.where((found.inferred_px > 0) & np.isfinite(factors), of_inferred, by_map)
+    by_map = scale_px(found, calibration.power) * factors
+    return np.where((found.inferred_px > 0) & usable, of_inferred, by_map)
 
 
 def find_calibration(checkpoint: Path) -> Calibration | None:

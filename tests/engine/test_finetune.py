@@ -11,12 +11,14 @@ from landmarks.checkpointfile import read_checkpoint, write_checkpoint
 from landmarks.commands import adapt as command
 from landmarks.configfile import config_to_dict
 from landmarks.engine import finetune
-from landmarks.evaluation.adapt import Adapted, adapt, predict_films, write_adapted_onnx
+from landmarks.evaluation.adapt import Adapted, adapt, judge_further, predict_films, write_adapted, write_adapted_onnx
 from landmarks.evaluation.evaluate import true_points
 from landmarks.formats.reading import read_dataset
+from landmarks.formats.records import RecordSet
 from landmarks.inference.export import export_onnx, smooth_noise
 from landmarks.inference.onnx import open_onnx
 from landmarks.inference.predictor import Predictor
+from landmarks.schema import LandmarkSet
 from landmarks.shape import fit_shape
 from landmarks.tasks.landmarks.task import LandmarkTask
 
@@ -57,7 +59,10 @@ def test_an_exported_model_is_tuned_and_exported_again(base, synthetic_root, tmp
     films, predictor = read_dataset("aariz", synthetic_root, split="test"), Predictor.load(tmp_path / "base.onnx")
     found, opened = predict_films(predictor, films), finetune.open_base(tmp_path / "base.onnx")
     tuned = finetune.tune(opened, predictor.card.shape, found, films, seed=3)
-    made = adapt(predictor, films)
+    symbols = predictor.landmarks.symbols
+    own = RecordSet(landmarks=LandmarkSet(name="own", symbols=("X",)), records=films.select((symbols[0],)).records)
+    further, _, _ = judge_further(predictor.card.shape, symbols, found, own)
+    made = replace(adapt(predictor, films), further=further)
     path = write_adapted_onnx(
         tmp_path / "base.onnx", tmp_path / "clinic", predictor.card, made, 0.9, finetune.weights_of(tuned)
     )
@@ -67,6 +72,10 @@ def test_an_exported_model_is_tuned_and_exported_again(base, synthetic_root, tmp
     np.testing.assert_allclose(adapted.maps(images), maps, atol=3e-3)
     assert np.abs(predictor.network.maps(images) - maps.numpy()).max() > 3e-3
     assert adapted.card.habit is not None
+    assert adapted.card.further.landmarks.symbols == ("X",)
+    again = Predictor.load(write_adapted(base, tmp_path / "again", made, finetune.weights_of(tuned)), device="cpu")
+    assert again.landmarks.symbols == (*symbols, "X")
+    assert np.isfinite(again(films.records[0].image_path, as_it_is=True).points_px).all()
     assert adapted.card.precision == "fp16"
 
 
@@ -103,7 +112,7 @@ def test_command_keeps_what_helps_on_unseen_films(base, synthetic_root, monkeypa
     monkeypatch.setattr("landmarks.evaluation.adapt.judge_habit", lambda *_: adapted(3.5, "habit"))
     monkeypatch.setattr(finetune, "judge_tuning", lambda *_: adapted(with_tuning, "tuned"))
     films, predictor = read_dataset("aariz", synthetic_root, split="test"), Predictor.load(base, device="cpu")
-    made, found = command._chosen(predictor, films, base)
+    made, found = command._chosen(predictor, predict_films(predictor, films), films, base)
     assert made.habit == ("tuned" if weights else "habit")
     assert (found is not None) == weights
     assert line in capsys.readouterr().out

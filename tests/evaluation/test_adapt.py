@@ -1,5 +1,6 @@
 """Adapting: each film is judged by the habit of the others; what does not help is not written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,19 @@ import pytest
 
 from landmarks.checkpointfile import read_checkpoint, write_checkpoint
 from landmarks.commands import adapt as command
-from landmarks.evaluation.adapt import adapt, forecast, learning_curve, write_adapted, write_adapted_onnx
+from landmarks.evaluation.adapt import (
+    adapt,
+    common_films,
+    forecast,
+    further_films,
+    judge_further,
+    learning_curve,
+    predict_all,
+    write_adapted,
+    write_adapted_onnx,
+)
 from landmarks.formats.records import DataError, Record, RecordSet
+from landmarks.further import fit_further
 from landmarks.inference.card import ModelCard
 from landmarks.inference.predictor import Predictor
 from landmarks.inference.released import model_file
@@ -77,12 +89,53 @@ def test_too_few_films_and_too_few_common_landmarks_are_refused():
 
 def test_adapted_checkpoint_is_the_base_with_a_habit(tmp_path):
     model = Model(5)
-    habit = adapt(model, model.records(6.0)).habit
+    made = adapt(model, model.records(6.0))
     base = tmp_path / "base.pt"
     write_checkpoint(base, {"model": {}, "config": {"data": {}}, "task": {"landmarks": {}, "shape": None}})
-    content = read_checkpoint(write_adapted(base, tmp_path / "clinic", habit))
+    content = read_checkpoint(write_adapted(base, tmp_path / "clinic", made))
     assert content["task"]["habit"]["num_films"] == 5
+    assert content["task"]["further"] is None
     assert content["config"] == read_checkpoint(base)["config"]
+
+
+def test_a_landmark_that_the_model_lacks_is_placed_by_the_others_on_films_that_did_not_place_it():
+    model = Model(6)
+    films = further_films(model, model.records(0.0))
+    assert films.landmarks.symbols == ("X",)
+    further, errors, unit = judge_further(model.card.shape, LANDMARKS.symbols, predict_all(model, films), films)
+    assert further.landmarks.symbols == ("X",)
+    assert errors.shape == (6, 1)
+    assert unit == "mm"
+    assert errors.mean() < 6.0
+
+
+def test_a_landmark_in_two_films_is_left_out_with_a_line(caplog):
+    model = Model(6)
+    films = model.records(0.0)
+    for record in films.records[2:]:
+        record.points_px[8] = np.nan
+    assert further_films(model, films) is None
+    assert "fewer than 3 films: X (2)" in caplog.text
+
+
+def test_adapted_onnx_file_finds_further_landmarks_and_the_known_ones_as_before(tmp_path):
+    base = Predictor.load("isbi19", device="cpu")
+    film = np.random.default_rng(0).integers(0, 255, (600, 500), dtype=np.uint8)
+    found, symbols = base(film, as_it_is=True), base.landmarks.symbols
+    further = fit_further(base.card.shape, symbols, found, LandmarkSet(name="own", symbols=("X",)), found.points_px[:, :1] + 9)
+    made = replace(adapt(Model(5), Model(5).records(6.0)), habit=None, further=further)
+    adapted = Predictor.load(write_adapted_onnx(model_file("isbi19"), tmp_path / "clinic", base.card, made, 0.9), device="cpu")
+    assert adapted.landmarks.symbols == (*symbols, "X")
+    assert adapted.landmarks.title("S") == base.landmarks.title("S")
+    every = adapted(film, as_it_is=True)
+    np.testing.assert_array_equal(every.points_px[:, :19], found.points_px)
+    np.testing.assert_allclose(every.points_px[:, 19], found.points_px[:, 0] + 9, atol=0.05)
+    assert every.inferred_px[0, 19] > 0
+    radius = adapted.radii_px(every)
+    np.testing.assert_array_equal(radius[:, :19], base.radii_px(found))
+    np.testing.assert_allclose(radius[:, 19], every.inferred_px[:, 19] * np.sqrt(2 * np.log(10)))
+    with pytest.raises(DataError, match="adapted already"):
+        common_films(adapted, Model(5).records(0.0))
 
 
 def test_adapted_onnx_file_is_the_base_with_a_habit(tmp_path):

@@ -13,6 +13,7 @@ from landmarks.data.loading import Sample
 from landmarks.data.sets import usual_landmarks
 from landmarks.data.targets import PointTarget, PointTargets
 from landmarks.formats.records import DataError, RecordSet
+from landmarks.further import Further
 from landmarks.geometry import apply_map, input_to_heatmap, invert
 from landmarks.habit import Habit
 from landmarks.metrics import format_figure, radial_errors, summarise
@@ -40,9 +41,14 @@ class LandmarkTask:
     score: ClassVar = Score(name="MRE")
 
     def __init__(
-        self, config: Config, landmarks: LandmarkSet, shape: ShapeModel | None = None, habit: Habit | None = None
+        self,
+        config: Config,
+        landmarks: LandmarkSet,
+        shape: ShapeModel | None = None,
+        habit: Habit | None = None,
+        further: Further | None = None,
     ) -> None:
-        self.landmarks, self.shape, self.habit = landmarks, shape, habit
+        self.landmarks, self.shape, self.habit, self.further = landmarks, shape, habit, further
         self._model, self._loss, self._sigma = config.model, config.loss, config.heatmap.sigma
         weights = landmark_weights(config.loss, landmarks)
         self.targets = PointTargets(weights.numpy())
@@ -67,7 +73,8 @@ class LandmarkTask:
     def from_dict(cls, config: Config, saved: dict) -> "LandmarkTask":
         shape = shape_from_dict(saved["shape"]) if saved.get("shape") else None
         habit = Habit.from_dict(saved["habit"]) if saved.get("habit") else None
-        return cls(config, landmarks_from_dict(saved["landmarks"]), shape, habit)
+        further = Further.from_dict(saved["further"]) if saved.get("further") else None
+        return cls(config, landmarks_from_dict(saved["landmarks"]), shape, habit, further)
 
     def check(self, train: RecordSet, valid: RecordSet) -> None:
         annotated = np.any([record.visible for record in train.records], axis=0)
@@ -88,10 +95,12 @@ class LandmarkTask:
     def to_dict(self) -> dict:
         shape = None if self.shape is None else shape_to_dict(self.shape)
         habit = None if self.habit is None else self.habit.to_dict()
-        return {"landmarks": landmarks_to_dict(self.landmarks), "shape": shape, "habit": habit}
+        further = None if self.further is None else self.further.to_dict()
+        return {"landmarks": landmarks_to_dict(self.landmarks), "shape": shape, "habit": habit, "further": further}
 
     def describe(self) -> str:
-        return f"landmarks: {', '.join(self.landmarks.symbols)}"
+        further = f"; placed by these: {', '.join(self.further.landmarks.symbols)}" if self.further else ""
+        return f"landmarks: {', '.join(self.landmarks.symbols)}{further}"
 
     def difference(self, saved: dict) -> str:
         found, own = saved["landmarks"]["symbols"], self.landmarks.symbols
