@@ -78,6 +78,15 @@ def ratio_intervals(sums: np.ndarray, counts: np.ndarray, weights: np.ndarray) -
     return intervals
 
 
+def mean_interval(values: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the mean of a few values [N] by Student's t; NaN below two. Those that are NaN do not count."""
+    values = values[np.isfinite(values)]
+    if len(values) < 2:
+        return math.nan, math.nan
+    half = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
+    return float(values.mean() - half), float(values.mean() + half)
+
+
 def proportion_intervals(hits: np.ndarray, counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """`ratio_intervals` of shares between 0 and 1.
 

@@ -3,7 +3,7 @@
 Examples:
     landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --output runs/clinic
     landmarks adapt --checkpoint isbi19 --data-format table --data-root corrected --output clinic
-    landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan
+    landmarks adapt --checkpoint runs/isbi/checkpoints/best.pt --data-format table --data-root corrected --plan --no-tuning
 
 Readers place some landmarks elsewhere by habit. How far, on average, is measured in the frame of the head, shrunk towards
 zero, the more so the fewer films there are, and added to the model's points. Then the network is fine-tuned:
@@ -38,8 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--exclude", default="", help="CSV file image,reason of films to leave out")
     parser.add_argument("--output", type=Path, help="folder of the adapted model")
     parser.add_argument("--coverage", type=float, default=0.9, help="of the error radii (default: 0.9)")
-    parser.add_argument("--no-tuning", action="store_true", help="learn the habit alone, in seconds; the weights stay")
-    parser.add_argument("--plan", action="store_true", help="print what more films would bring, and write nothing")
+    parser.add_argument("--no-tuning", action="store_true", help="in seconds: leave the weights as they are")
+    parser.add_argument("--plan", action="store_true", help="print what more films would bring; write nothing")
     args = parser.parse_args(argv)
     if not args.plan and args.output is None:
         parser.error("name --output, or --plan")
@@ -69,7 +69,7 @@ def _adapt(args) -> int:
     trained = config_from_dict(predictor.card.settings)
     check_untrained(records, trained)
     if args.plan:
-        return _plan(predictor, records)
+        return _plan(predictor, records, None if args.no_tuning else model_file(args.checkpoint))
     base = model_file(args.checkpoint)
     known, found = common_films(predictor, records), predict_all(predictor, records)
     made, weights = _chosen(predictor, found, known, None if args.no_tuning else base)
@@ -126,8 +126,7 @@ def _further(predictor, found, records):
         return None
     further, errors, unit = judge_further(predictor.card.shape, predictor.landmarks.symbols, found, films)
     each = [f"{s} {e:.1f}" for s, e in zip(films.landmarks.symbols, np.nanmean(errors, axis=0), strict=True)]
-    mean = f"{np.nanmean(errors):.2f} {unit} where the others place them"
-    print(f"landmarks new to the model, mean error: {mean} ({', '.join(each)})")
+    print(f"landmarks new to the model: {np.nanmean(errors):.2f} {unit} off where the others place them ({', '.join(each)})")
     return further
 
 
@@ -143,15 +142,48 @@ def _tunable(base: Path):
         return None
 
 
-def _plan(predictor, records) -> int:
-    from landmarks.evaluation.adapt import forecast, learning_curve
+def _plan(predictor, records, base: Path | None) -> int:
+    from landmarks.evaluation.adapt import common_films, forecast, learning_curve, predict_films
+    from landmarks.evaluation.evaluate import evaluate_prediction, unit_errors
     from landmarks.metrics import format_table
 
-    curve = learning_curve(predictor, records)
-    print(format_table(["films", "error"], [[str(num), f"{error:.3f}"] for num, error in curve.items()]))
+    films = common_films(predictor, records)
+    found = predict_films(predictor, films)
+    curve, unit = learning_curve(predictor.card.shape, found, films), unit_errors(evaluate_prediction(films, found))[1]
+    print(
+        format_table(["films", f"error with their habit, {unit}"], [[str(num), f"{error:.3f}"] for num, error in curve.items()])
+    )
     now = curve[max(curve)]
     print(f"ten more films: about {forecast(curve, 10):.3f}, {now - forecast(curve, 10):.3f} less than with {max(curve)}")
+    opened = None if base is None else _tunable(base)
+    if opened is not None:
+        _plan_tuning(opened, predictor, found, films)
     return 0
+
+
+def _plan_tuning(base, predictor, found, films) -> None:
+    """What fine-tuning brings with a third and with two thirds of the films, and would bring with ten more."""
+    import numpy as np
+
+    from landmarks.engine.tuningcurve import num_trainings, seconds_of_training, tuning_curve
+    from landmarks.evaluation.adapt import forecast
+    from landmarks.metrics import format_table
+
+    num = num_trainings(len(found))
+    minutes = num * seconds_of_training(base, predictor, found, films) / 60
+    print(f"fine-tuning: {num} trainings, about {minutes:.0f} minutes here; --no-tuning leaves them out", flush=True)
+    curve, rows = tuning_curve(base, predictor, found, films), []
+    for at in curve:
+        low, high = at.gain_interval
+        habit, tuned = np.nanmean(at.habit), np.nanmean(at.tuned)
+        rows.append([str(at.num_films), f"{habit:.3f}", f"{tuned:.3f}", f"{habit - tuned:.3f} [{low:.3f}, {high:.3f}]"])
+    print(format_table(["films", "habit alone", "fine-tuned too", "gain, 95 % over films"], rows))
+    low, high = curve[-1].gain_interval
+    sure = "more than chance" if low > 0 else "a loss" if high < 0 else "within chance"
+    print(f"fine-tuning with {curve[-1].num_films} films: the gain is {sure}")
+    errors = {at.num_films: float(np.nanmean(at.tuned)) for at in curve}
+    ahead = forecast(errors, len(found) + 10 - max(errors))
+    print(f"ten more films, fine-tuned: about {ahead:.3f}; two sizes give a direction rather than a figure")
 
 
 def _largest(habit) -> str:

@@ -75,24 +75,32 @@ def judge_tuning(base: Base, predictor: Predictor, found: Prediction, records: R
         records: the films, with landmarks that the model knows.
     Raises: ValueError where a film cannot be read; TrainingError.
     """
-    num = len(found)
-    fold = np.random.default_rng([num, 0xADA]).permutation(num) % min(_FOLDS, num)
+    fold = folds_of(len(found))
     tuned = Prediction.unknown(*found.peaks.shape)
     for k in range(fold.max() + 1):
         others, own = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        network = tune(base, predictor.card.shape, found.films(others), _films(records, others), seed=k)
+        network = tune(base, predictor.card.shape, found.films(others), films_of(records, others), seed=k)
         seen = Predictor(TorchNetwork(network, predictor.card, device=next(network.parameters()).device))
-        tuned.put(own, predict_films(seen, _films(records, own)), np.ones(len(own), bool))
+        tuned.put(own, predict_films(seen, films_of(records, own)), np.ones(len(own), bool))
     return judge_habit(predictor.card.shape, tuned, records)
 
 
-def tune(base: Base, shape: ShapeModel, found: Prediction, records: RecordSet, *, seed: int) -> Network:
+def folds_of(num: int) -> np.ndarray:
+    """The fold of each film [num]."""
+    return np.random.default_rng([num, 0xADA]).permutation(num) % min(_FOLDS, num)
+
+
+def tune(
+    base: Base, shape: ShapeModel, found: Prediction, records: RecordSet, *, seed: int, steps: int | None = None
+) -> Network:
     """The base network, tuned to these films and ready to predict.
 
     Args:
         shape: of the base model.
         found: what the base model found in these films.
+        steps: STEPS, or fewer to see how long they take.
     """
+    steps = steps or STEPS
     new = _in_base_habit(shape, found, records)
     films = [_widened(new, base.task.landmarks)] + ([base.old] if base.old else [])
     every = replace(films[0], records=tuple(record for part in films for record in part.records))
@@ -101,11 +109,11 @@ def tune(base: Base, shape: ShapeModel, found: Prediction, records: RecordSet, *
     config = settle_precision(config, device, None)
     # few films are read, most of them many times: the disk's own cache suffices
     dataset = open_samples(every, config.data, base.task.targets, augment=config.augment, seed=seed)
-    learner, _ = make_learner(config, base.task, device, here, num_batches=STEPS, share=_BATCH)
+    learner, _ = make_learner(config, base.task, device, here, num_batches=steps, share=_BATCH)
     learner.model.load_state_dict(base.weights)
     start_training_mode(learner.model, config.train.batch_norm)
-    batches = _batches(dataset, len(new.records), seed)
-    for batch in tqdm(batches, total=STEPS, desc="fine-tuning", unit="step", file=sys.stderr, leave=False):
+    batches = _batches(dataset, len(new.records), seed, steps)
+    for batch in tqdm(batches, total=steps, desc="fine-tuning", unit="step", file=sys.stderr, leave=False):
         result = train_window(learner, [batch])
         learner.progress.windows += 1
         if not result.stepped:
@@ -131,13 +139,13 @@ def _settings(base: Base) -> Config:
     return replace(base.config, train=train, data=data, model=replace(base.config.model, init_from=""), stages=())
 
 
-def _batches(dataset: CephalogramDataset, num_new: int, seed: int) -> Iterator[Sample]:
+def _batches(dataset: CephalogramDataset, num_new: int, seed: int, steps: int) -> Iterator[Sample]:
     """Batches of which half are new films, where there are old ones; every film once before one comes again."""
     rng, num_old = np.random.default_rng([seed, 0x7E]), len(dataset) - num_new
     per_step = _BATCH // 2 if num_old else _BATCH
-    news = _shuffled(rng, num_new, STEPS * per_step)
-    olds = num_new + _shuffled(rng, num_old, STEPS * (_BATCH - per_step))
-    for step in range(STEPS):
+    news = _shuffled(rng, num_new, steps * per_step)
+    olds = num_new + _shuffled(rng, num_old, steps * (_BATCH - per_step))
+    for step in range(steps):
         rows = [*news[step * per_step :][:per_step], *olds[step * (_BATCH - per_step) :][: _BATCH - per_step]]
         yield default_collate([dataset[(step * _BATCH + n, int(row))] for n, row in enumerate(rows)])
 
@@ -167,7 +175,8 @@ def _widened(records: RecordSet, landmarks: LandmarkSet) -> RecordSet:
     return replace(records, landmarks=landmarks, records=tuple(wide))
 
 
-def _films(records: RecordSet, rows: np.ndarray) -> RecordSet:
+def films_of(records: RecordSet, rows: np.ndarray) -> RecordSet:
+    """These films alone."""
     return replace(records, records=tuple(records.records[i] for i in rows))
 
 

@@ -110,11 +110,13 @@ def judge_further(
     return fit_further(shape, symbols, found, new, true_px), *unit_errors(evaluate_prediction(records, placed))
 
 
-def learning_curve(predictor: Predictor, records: RecordSet, *, seed: int = 0) -> dict[int, float]:
-    """Mean error of films with the habit of n others, by n (0: without a habit); the mean over drawn subsets."""
-    records = common_films(predictor, records)
-    found = predict_films(predictor, records)
-    shape, symbols, true_px = predictor.card.shape, records.landmarks.symbols, true_points(records)
+def learning_curve(shape: ShapeModel, found: Prediction, records: RecordSet, *, seed: int = 0) -> dict[int, float]:
+    """Mean error of films with the habit of n others, by n (0: without a habit); the mean over drawn subsets.
+
+    Args:
+        found: what the model found in these films, for the landmarks of `records`.
+    """
+    symbols, true_px = records.landmarks.symbols, true_points(records)
     rng, num = np.random.default_rng(seed), len(found)
     curve = {0: float(np.nanmean(unit_errors(evaluate_prediction(records, found))[0]))}
     for size in sorted({n for n in (1, 2, 3, 5, 7, 10, 15, 20, 30) if n < num} | {num - 1}):

@@ -58,7 +58,7 @@ def mean_card(cards: Sequence[ModelCard], files: Sequence[Path], calibration: Ca
             ("input size", card.image_size, first.image_size),
             ("sigma", card.sigma, first.sigma),
             ("a clinic's habit", card.habit is not None, first.habit is not None),
-            ("a clinic's landmarks", card.further is not None, first.further is not None),
+            ("a clinic's landmarks", _further(card), _further(first)),
         ):
             if found != wanted:
                 raise ModelFileError(f"{file}: {name} differs from that of {files[0]}; predict with them separately")
@@ -66,6 +66,10 @@ def mean_card(cards: Sequence[ModelCard], files: Sequence[Path], calibration: Ca
     names = "; ".join(card.checkpoint for card in cards)
     settings = common_settings([card.settings for card in cards])
     return replace(first, settings=settings, calibration=calibration, checkpoint=names)
+
+
+def _further(card: ModelCard) -> tuple[str, ...]:
+    return card.further.landmarks.symbols if card.further else ()
 
 
 def common_settings(each: Sequence[dict]) -> dict:

@@ -80,13 +80,12 @@ def test_an_exported_model_is_tuned_and_exported_again(base, synthetic_root, tmp
 
 
 def test_batches_are_half_new_and_take_every_film_in_turn(monkeypatch):
-    monkeypatch.setattr(finetune, "STEPS", 9)
     monkeypatch.setattr(finetune, "default_collate", lambda samples: samples)
-    rows = np.array([[row for _, row in batch] for batch in finetune._batches(Keys(8), 3, 0)])
+    rows = np.array([[row for _, row in batch] for batch in finetune._batches(Keys(8), 3, 0, 9)])
     assert (rows < 3).sum(axis=1).tolist() == [2] * 9
     np.testing.assert_array_equal(np.bincount(rows.ravel(), minlength=8)[:3], 6)
     assert set(np.bincount(rows.ravel(), minlength=8)[3:]) == {3, 4}
-    alone = np.array([[row for _, row in batch] for batch in finetune._batches(Keys(3), 3, 0)])
+    alone = np.array([[row for _, row in batch] for batch in finetune._batches(Keys(3), 3, 0, 9)])
     np.testing.assert_array_equal(np.bincount(alone.ravel()), 12)
 
 

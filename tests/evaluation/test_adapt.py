@@ -16,6 +16,7 @@ from landmarks.evaluation.adapt import (
     judge_further,
     learning_curve,
     predict_all,
+    predict_films,
     write_adapted,
     write_adapted_onnx,
 )
@@ -72,7 +73,8 @@ def test_a_habit_helps_on_films_that_did_not_make_it():
 
 def test_learning_curve_falls_and_forecasts_no_miracles():
     model = Model(6)
-    curve = learning_curve(model, model.records(habit_px=6.0))
+    films = model.records(habit_px=6.0).select(LANDMARKS.symbols)
+    curve = learning_curve(model.card.shape, predict_films(model, films), films)
     assert list(curve) == [0, 1, 2, 3, 5]
     assert curve[5] < curve[2] < curve[0]
     assert 0.6 * curve[5] < forecast(curve, 10) <= curve[5]
