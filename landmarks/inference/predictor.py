@@ -57,9 +57,7 @@ class Predictor:
             calibration: error radii of this network, used as it is here.
         """
         self.network, self.tta, self.calibration = network, tta, calibration
-        self.card = card = network.card
-        self.landmarks: LandmarkSet = card.landmarks.followed_by(card.further.landmarks) if card.further else card.landmarks
-        """Those of the network's maps, then those that these place."""
+        self.card = network.card
 
     @classmethod
     def load(
@@ -85,6 +83,12 @@ class Predictor:
         card = network.card
         calibration = fitting(card.calibration, card.image_size, tta=tta) if calibrated else None
         return cls(network, tta=tta, calibration=calibration)
+
+    @property
+    def landmarks(self) -> LandmarkSet:
+        """Those of the network's maps, then those that these place."""
+        own, further = self.card.landmarks, self.card.further
+        return own.followed_by(further.landmarks) if further else own
 
     def __call__(self, film: object, *, as_it_is: bool = False) -> Prediction:
         """One film -> a prediction of N = 1, in the view in which the film makes the most sense; NaN for no cephalogram.
